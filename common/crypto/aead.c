@@ -68,27 +68,35 @@ struct job {
 	size_t icv_size;
 };
 
-static bool is_sealed(const struct job *j, struct bytes aad, struct bytes plain, uint8_t *out)
+static int seal_text(const struct job *j, struct bytes aad, struct bytes plain, uint8_t *out)
 {
 	uint8_t *icv = out + plain.len;
 	int n;
 
-	return EVP_EncryptInit_ex2(j->ctx, NULL, j->key, j->nonce, NULL) == 1 &&
-	       (aad.len == 0 || EVP_EncryptUpdate(j->ctx, NULL, &n, aad.ptr, (int)aad.len) == 1) &&
-	       (plain.len == 0 ||
-		EVP_EncryptUpdate(j->ctx, out, &n, plain.ptr, (int)plain.len) == 1) &&
-	       EVP_EncryptFinal_ex(j->ctx, icv, &n) == 1 &&
-	       EVP_CIPHER_CTX_ctrl(j->ctx, EVP_CTRL_AEAD_GET_TAG, (int)j->icv_size, icv) == 1;
+	if (EVP_EncryptInit_ex2(j->ctx, NULL, j->key, j->nonce, NULL) != 1)
+		return ERR_CRYPTO;
+	if (aad.len > 0 && EVP_EncryptUpdate(j->ctx, NULL, &n, aad.ptr, (int)aad.len) != 1)
+		return ERR_CRYPTO;
+	if (plain.len > 0 && EVP_EncryptUpdate(j->ctx, out, &n, plain.ptr, (int)plain.len) != 1)
+		return ERR_CRYPTO;
+	if (EVP_EncryptFinal_ex(j->ctx, icv, &n) != 1 ||
+	    EVP_CIPHER_CTX_ctrl(j->ctx, EVP_CTRL_AEAD_GET_TAG, (int)j->icv_size, icv) != 1)
+		return ERR_CRYPTO;
+	return 0;
 }
 
+/* A message that failed half-way is neither plain text nor to be sent. */
 static int seal(const struct job *j, struct bytes aad, struct bytes plain, uint8_t *out)
 {
+	int err;
+
 	if (aad.len > INT_MAX || plain.len > INT_MAX)
 		return ERR_TOO_LONG;
-	if (is_sealed(j, aad, plain, out))
+	err = seal_text(j, aad, plain, out);
+	if (err == 0)
 		return 0;
 	wipe(out, plain.len + j->icv_size);
-	return crypto_fail(ERR_CRYPTO);
+	return crypto_fail(err);
 }
 
 /* text is the cipher text without its tag. 0, ERR_AUTH or ERR_CRYPTO. */
@@ -143,7 +151,7 @@ static void forget(EVP_CIPHER_CTX *ctx)
 {
 	static const uint8_t zero[ENCR_KEY_MAX];
 
-	(void)EVP_EncryptInit_ex2(ctx, NULL, zero, zero, NULL);
+	(void)EVP_EncryptInit_ex2(ctx, NULL, zero, NULL, NULL);
 }
 
 int aead_seal(struct crypto *c, const struct encr_alg *alg, struct bytes key,

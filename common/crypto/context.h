@@ -15,8 +15,7 @@
 #define CIPHER_COUNT 3
 
 struct crypto {
-	EVP_MAC_CTX *prf[PRF_COUNT]; /* one per row of prf.c, digest set */
-	EVP_MD_CTX *sha1;
+	EVP_MD_CTX *digest[PRF_COUNT];        /* one per row of prf.c */
 	EVP_CIPHER_CTX *cipher[CIPHER_COUNT]; /* one per row of aead.c, for the one-shot calls */
 	EC_GROUP *p256;
 	BIGNUM *modp_prime;     /* p of group 14 */

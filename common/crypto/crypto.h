@@ -9,8 +9,11 @@
 
 /*
  * Thin wrappers around OpenSSL for IKE and ESP. A struct crypto holds the fetched algorithms and
- * scratch contexts, so that per-message work neither fetches nor allocates. One per event loop or
- * core; never shared between threads. All algorithm identifiers are IANA's numbers.
+ * scratch contexts, so that per-message work fetches nothing and makes no contexts. One per event
+ * loop or core; never shared between threads. All algorithm identifiers are IANA's numbers.
+ *
+ * No call leaves a key or an output in the scratch contexts, or an error in OpenSSL's queue: a
+ * failure empties the queue of the calling thread.
  */
 struct crypto;
 
@@ -30,11 +33,17 @@ enum prf_id {
 /* Output size, which for HMAC is the preferred key size too; 0 for an unknown id. */
 size_t prf_size(enum prf_id id);
 
-/* out = prf(key, parts[0] | parts[1] | ...); out has room for prf_size(id). ERR_CRYPTO. */
+/*
+ * out = prf(key, parts[0] | parts[1] | ...); out has room for prf_size(id) and may overlap any
+ * input. ERR_CRYPTO, also for an unknown id.
+ */
 MUST_USE int prf_compute(struct crypto *c, enum prf_id id, struct bytes key,
 			 const struct bytes *parts, size_t n_parts, uint8_t *out);
 
-/* out[0..len) = prf+(key, seed parts). ERR_TOO_LONG beyond 255 blocks. */
+/*
+ * out[0..len) = prf+(key, seed parts), out apart from the inputs. ERR_TOO_LONG beyond 255 blocks,
+ * ERR_CRYPTO, also for an unknown id.
+ */
 MUST_USE int prf_plus(struct crypto *c, enum prf_id id, struct bytes key,
 		      const struct bytes *seed_parts, size_t n_parts, uint8_t *out, size_t len);
 
@@ -64,9 +73,11 @@ struct encr_alg {
 #define AEAD_ICV_MAX 16
 
 /*
- * One-shot, for IKE: key is key | salt as in the key material. The nonce is salt | iv. seal writes
- * plain.len + icv_size octets to out, which may be plain.ptr; open writes cipher.len - icv_size.
- * open: ERR_AUTH if the tag is wrong (then out is wiped), ERR_TRUNCATED if shorter than a tag.
+ * One-shot, for IKE: key is key | salt as in the key material. The nonce is salt | iv, and it is
+ * the caller who never repeats an iv under one key. seal writes plain.len + icv_size octets to out,
+ * open cipher.len - icv_size; out is the input's own address (in place) or does not overlap it.
+ * ERR_VALUE for a key of another length, ERR_TOO_LONG beyond INT_MAX octets, ERR_CRYPTO. open:
+ * ERR_AUTH if the tag is wrong (then out is wiped), ERR_TRUNCATED if shorter than a tag.
  */
 MUST_USE int aead_seal(struct crypto *c, const struct encr_alg *alg, struct bytes key,
 		       const uint8_t iv[AEAD_IV_SIZE], struct bytes aad, struct bytes plain,
@@ -99,7 +110,10 @@ size_t kex_public_size(enum kex_id id);
 
 struct kex;
 
-/* A fresh private value drawn from rng (so that a seeded run repeats). */
+/*
+ * A fresh private value drawn from rng (so that a seeded run repeats), for one exchange only. c has
+ * to outlive it. ERR_UNSUPPORTED for an unknown group, ERR_NO_MEMORY, ERR_CRYPTO, or what rng said.
+ */
 MUST_USE int kex_generate(struct crypto *c, enum kex_id id, const struct rng *rng,
 			  struct kex **out);
 void kex_free(struct kex *k); /* wipes; NULL is fine */

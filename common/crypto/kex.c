@@ -65,7 +65,7 @@ struct bytes kex_public(const struct kex *k)
 
 int kex_derive(const struct kex *k, struct bytes peer_public, struct secret *out)
 {
-	AUTO_SECRET s = { .len = 0 };
+	AUTO_SECRET s = { .len = 0 }; /* out keeps what it has on failure */
 	int err;
 
 	if (peer_public.len != k->method->public_size)

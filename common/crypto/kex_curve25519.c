@@ -42,11 +42,13 @@ static int curve25519_derive(const struct kex *k, const uint8_t *peer, struct se
 
 	out->len = X25519_SIZE;
 	if (peer_key != NULL && ctx != NULL && EVP_PKEY_derive_init(ctx) == 1 &&
-	    EVP_PKEY_derive_set_peer_ex(ctx, peer_key, 0) == 1)
-		err = EVP_PKEY_derive(ctx, out->data, &out->len) == 1 && out->len == X25519_SIZE &&
-			      !is_zero(out->data, X25519_SIZE)
-			  ? 0
-			  : ERR_VALUE;
+	    EVP_PKEY_derive_set_peer_ex(ctx, peer_key, 0) == 1) {
+		if (EVP_PKEY_derive(ctx, out->data, &out->len) == 1 &&
+		    !is_zero(out->data, X25519_SIZE))
+			err = 0;
+		else
+			err = ERR_VALUE;
+	}
 	EVP_PKEY_CTX_free(ctx);
 	EVP_PKEY_free(peer_key);
 	return err;

@@ -43,20 +43,21 @@ static int draw_scalar(BIGNUM *scalar, const EC_GROUP *group, const struct rng *
 }
 
 /* public_value = scalar * G */
-static bool is_public_made(struct kex *k, BN_CTX *ctx)
+static int public_make(struct kex *k, BN_CTX *ctx)
 {
 	const EC_GROUP *group = k->c->p256;
 	EC_POINT *point = EC_POINT_new(group);
 	uint8_t octets[OCTETS_SIZE];
-	bool is_made = point != NULL &&
-		       EC_POINT_mul(group, point, k->exponent, NULL, NULL, ctx) == 1 &&
-		       EC_POINT_point2oct(group, point, POINT_CONVERSION_UNCOMPRESSED, octets,
-					  sizeof(octets), ctx) == sizeof(octets);
+	int err = ERR_CRYPTO;
 
-	if (is_made)
+	if (point != NULL && EC_POINT_mul(group, point, k->exponent, NULL, NULL, ctx) == 1 &&
+	    EC_POINT_point2oct(group, point, POINT_CONVERSION_UNCOMPRESSED, octets, sizeof(octets),
+			       ctx) == sizeof(octets)) {
 		memcpy(k->public_value, octets + 1, POINT_SIZE);
+		err = 0;
+	}
 	EC_POINT_clear_free(point);
-	return is_made;
+	return err;
 }
 
 static int ecp_generate(struct kex *k, const struct rng *rng)
@@ -68,29 +69,30 @@ static int ecp_generate(struct kex *k, const struct rng *rng)
 	if (ctx != NULL && k->exponent != NULL) {
 		BN_set_flags(k->exponent, BN_FLG_CONSTTIME);
 		err = draw_scalar(k->exponent, k->c->p256, rng);
-		if (err == 0 && !is_public_made(k, ctx))
-			err = ERR_CRYPTO;
 	}
+	if (err == 0)
+		err = public_make(k, ctx);
 	BN_CTX_free(ctx);
 	return err;
 }
 
-/* x of scalar * peer, RFC 5903, 9 */
-static bool is_secret_made(const struct kex *k, const EC_POINT *peer, BN_CTX *ctx,
-			   struct secret *out)
+/* x of scalar * peer (RFC 5903, 9) */
+static int secret_make(const struct kex *k, const EC_POINT *peer, BN_CTX *ctx, struct secret *out)
 {
 	const EC_GROUP *group = k->c->p256;
 	EC_POINT *product = EC_POINT_new(group);
 	BIGNUM *x = BN_new();
-	bool is_made = product != NULL && x != NULL &&
-		       EC_POINT_mul(group, product, NULL, peer, k->exponent, ctx) == 1 &&
-		       EC_POINT_get_affine_coordinates(group, product, x, NULL, ctx) == 1 &&
-		       BN_bn2binpad(x, out->data, COORDINATE_SIZE) == COORDINATE_SIZE;
+	int err = ERR_CRYPTO;
 
 	out->len = COORDINATE_SIZE;
+	if (product != NULL && x != NULL &&
+	    EC_POINT_mul(group, product, NULL, peer, k->exponent, ctx) == 1 &&
+	    EC_POINT_get_affine_coordinates(group, product, x, NULL, ctx) == 1 &&
+	    BN_bn2binpad(x, out->data, COORDINATE_SIZE) == COORDINATE_SIZE)
+		err = 0;
 	BN_clear_free(x);
 	EC_POINT_clear_free(product);
-	return is_made;
+	return err;
 }
 
 /*
@@ -102,16 +104,15 @@ static int ecp_derive(const struct kex *k, const uint8_t *peer, struct secret *o
 {
 	uint8_t octets[OCTETS_SIZE] = { POINT_CONVERSION_UNCOMPRESSED };
 	EC_POINT *point = EC_POINT_new(k->c->p256);
-	BN_CTX *ctx = BN_CTX_new();
+	BN_CTX *ctx = BN_CTX_new(); /* its own, so that freeing it wipes what it held */
 	int err = ERR_CRYPTO;
 
 	memcpy(octets + 1, peer, POINT_SIZE);
-	if (ctx != NULL && point != NULL) {
-		err = EC_POINT_oct2point(k->c->p256, point, octets, sizeof(octets), ctx) == 1
-			  ? 0
-			  : ERR_VALUE;
-		if (err == 0 && !is_secret_made(k, point, ctx, out))
-			err = ERR_CRYPTO;
+	if (point != NULL && ctx != NULL) {
+		if (EC_POINT_oct2point(k->c->p256, point, octets, sizeof(octets), ctx) == 1)
+			err = secret_make(k, point, ctx, out);
+		else
+			err = ERR_VALUE;
 	}
 	BN_CTX_free(ctx);
 	EC_POINT_free(point);

@@ -36,20 +36,22 @@ void kex_modp_close(struct crypto *c)
 	BN_free(c->modp_prime);
 }
 
-/* out = base ^ exponent mod p, padded to the modulus (RFC 7296, 2.14), in constant time. */
-static bool is_power_made(const struct kex *k, const BIGNUM *base, uint8_t *out)
+/* out = base ^ exponent mod p in constant time, padded to the modulus (RFC 7296, 2.14) */
+static int power_make(const struct kex *k, const BIGNUM *base, uint8_t *out)
 {
 	const struct crypto *c = k->c;
 	BN_CTX *ctx = BN_CTX_new(); /* its own, so that freeing it wipes what it held */
 	BIGNUM *power = BN_new();
-	bool is_made = ctx != NULL && power != NULL &&
-		       BN_mod_exp_mont_consttime(power, base, k->exponent, c->modp_prime, ctx,
-						 c->modp_mont) == 1 &&
-		       BN_bn2binpad(power, out, MODULUS_SIZE) == MODULUS_SIZE;
+	int err = ERR_CRYPTO;
 
+	if (ctx != NULL && power != NULL &&
+	    BN_mod_exp_mont_consttime(power, base, k->exponent, c->modp_prime, ctx, c->modp_mont) ==
+		1 &&
+	    BN_bn2binpad(power, out, MODULUS_SIZE) == MODULUS_SIZE)
+		err = 0;
 	BN_clear_free(power);
 	BN_CTX_free(ctx);
-	return is_made;
+	return err;
 }
 
 static int modp_generate(struct kex *k, const struct rng *rng)
@@ -65,7 +67,7 @@ static int modp_generate(struct kex *k, const struct rng *rng)
 	if (k->exponent == NULL)
 		return ERR_CRYPTO;
 	BN_set_flags(k->exponent, BN_FLG_CONSTTIME);
-	return is_power_made(k, k->c->modp_generator, k->public_value) ? 0 : ERR_CRYPTO;
+	return power_make(k, k->c->modp_generator, k->public_value);
 }
 
 /*
@@ -75,13 +77,15 @@ static int modp_generate(struct kex *k, const struct rng *rng)
 static int modp_derive(const struct kex *k, const uint8_t *peer, struct secret *out)
 {
 	BIGNUM *y = BN_bin2bn(peer, MODULUS_SIZE, NULL);
-	int err = ERR_CRYPTO;
+	int err;
 
 	out->len = MODULUS_SIZE;
-	if (y != NULL && (BN_is_zero(y) || BN_is_one(y) || BN_cmp(y, k->c->modp_max) >= 0))
+	if (y == NULL)
+		err = ERR_CRYPTO;
+	else if (BN_is_zero(y) || BN_is_one(y) || BN_cmp(y, k->c->modp_max) >= 0)
 		err = ERR_VALUE;
-	else if (y != NULL && is_power_made(k, y, out->data))
-		err = 0;
+	else
+		err = power_make(k, y, out->data);
 	BN_free(y);
 	return err;
 }

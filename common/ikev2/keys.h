@@ -20,7 +20,10 @@ struct child_keys {
 	struct key r2i;
 };
 
-/* SKEYSEED = prf(Ni | Nr, g^ir), then the seven keys. */
+/*
+ * SKEYSEED = prf(Ni | Nr, g^ir), then the seven keys; with AEAD there is no SK_ai and SK_ar.
+ * ERR_VALUE for a nonce of more than 256 octets, ERR_CRYPTO.
+ */
 MUST_USE int ike_keys_derive(struct crypto *c, const struct ike_suite *suite, struct bytes ni,
 			     struct bytes nr, struct bytes g_ir, uint64_t spi_i, uint64_t spi_r,
 			     struct ike_keys *out);

@@ -3,73 +3,18 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include <cmocka.h>
 
 #include <openssl/err.h>
 
 #include "common/ikev2/keys.h"
+#include "tests/lib/octets.h"
 
 #define LEN(array) (sizeof(array) / sizeof((array)[0]))
-#define MAX_LEN    512
 #define MAX_PARTS  4
 
 static struct crypto *crypto;
-
-struct octets {
-	size_t len;
-	uint8_t data[MAX_LEN];
-};
-
-static struct octets unhex(const char *hex)
-{
-	struct octets o = { .len = 0 };
-	unsigned int octet;
-	int used;
-
-	while (sscanf(hex, " %2x%n", &octet, &used) == 1) {
-		assert_true(o.len < MAX_LEN);
-		o.data[o.len++] = (uint8_t)octet;
-		hex += used;
-	}
-	assert_int_equal(*hex, '\0');
-	return o;
-}
-
-static struct bytes view(const struct octets *o)
-{
-	return (struct bytes){ o->data, o->len };
-}
-
-/* Says which one of many differs. */
-static void expect_octets(const char *name, struct bytes got, const char *want_hex)
-{
-	struct octets want = unhex(want_hex);
-
-	if (got.len != want.len)
-		fail_msg("%s: %zu octets, want %zu", name, got.len, want.len);
-	for (size_t i = 0; i < got.len; i++) {
-		if (got.ptr[i] != want.data[i])
-			fail_msg("%s: octet %zu is %02x, want %02x", name, i, got.ptr[i],
-				 want.data[i]);
-	}
-}
-
-static void expect(const char *name, long got, long want)
-{
-	if (got != want)
-		fail_msg("%s: got %ld, want %ld", name, got, want);
-}
-
-static bool is_all_zero(const void *memory, size_t len)
-{
-	const uint8_t *octets = memory;
-
-	while (len > 0 && octets[len - 1] == 0)
-		len--;
-	return len == 0;
-}
 
 static struct bytes text_bytes(const char *text)
 {
@@ -173,20 +118,22 @@ static void test_formulas(void **state)
 	(void)state;
 	for (size_t i = 0; i < LEN(formula_cases); i++) {
 		const struct formula_case *f = &formula_cases[i];
-		struct octets key = unhex(f->key), want = unhex(f->out), part[MAX_PARTS];
+		struct octets key = octets_from_hex(f->key), want = octets_from_hex(f->out),
+			      part[MAX_PARTS];
 		struct bytes parts[MAX_PARTS];
-		uint8_t out[MAX_LEN];
+		uint8_t out[OCTETS_MAX];
 		size_t n = 0;
 		int err;
 
 		for (; n < MAX_PARTS && f->parts[n] != NULL; n++) {
-			part[n] = unhex(f->parts[n]);
-			parts[n] = view(&part[n]);
+			part[n] = octets_from_hex(f->parts[n]);
+			parts[n] = octets_bytes(&part[n]);
 		}
-		err = f->is_plus ? prf_plus(crypto, f->prf, view(&key), parts, n, out, want.len)
-				 : prf_compute(crypto, f->prf, view(&key), parts, n, out);
-		expect(f->name, err, 0);
-		expect_octets(f->name, (struct bytes){ out, want.len }, f->out);
+		err = f->is_plus
+			  ? prf_plus(crypto, f->prf, octets_bytes(&key), parts, n, out, want.len)
+			  : prf_compute(crypto, f->prf, octets_bytes(&key), parts, n, out);
+		value_expect(f->name, "result", err, 0);
+		octets_expect(f->name, "output", (struct bytes){ out, want.len }, f->out);
 	}
 }
 
@@ -252,9 +199,9 @@ struct inputs {
 static struct inputs inputs_of(const char *suite)
 {
 	struct inputs in = {
-		.ni = unhex(NI_RANGE),
-		.nr = unhex(NR_RANGE),
-		.g_ir = unhex(G_IR_RANGE),
+		.ni = octets_from_hex(NI_RANGE),
+		.nr = octets_from_hex(NR_RANGE),
+		.g_ir = octets_from_hex(G_IR_RANGE),
 	};
 
 	assert_int_equal(ike_suite_parse(suite, &in.suite), 0);
@@ -263,8 +210,8 @@ static struct inputs inputs_of(const char *suite)
 
 static int derive(const struct inputs *in, struct ike_keys *out)
 {
-	return ike_keys_derive(crypto, &in->suite, view(&in->ni), view(&in->nr), view(&in->g_ir),
-			       SPI_I, SPI_R, out);
+	return ike_keys_derive(crypto, &in->suite, octets_bytes(&in->ni), octets_bytes(&in->nr),
+			       octets_bytes(&in->g_ir), SPI_I, SPI_R, out);
 }
 
 static void check_child(const char *name, const struct inputs *in, struct bytes sk_d,
@@ -273,14 +220,14 @@ static void check_child(const char *name, const struct inputs *in, struct bytes 
 	const struct esp_suite esp = { .encr = in->suite.encr };
 	struct child_keys child;
 
-	expect(name,
-	       child_keys_derive(crypto, in->suite.prf->id, sk_d, &esp, g_ir, view(&in->ni),
-				 view(&in->nr), &child),
-	       0);
-	expect_octets("i2r", key_bytes(&child.i2r), want[0]);
-	expect_octets("r2i", key_bytes(&child.r2i), want[1]);
+	value_expect(name, "child",
+		     child_keys_derive(crypto, in->suite.prf->id, sk_d, &esp, g_ir,
+				       octets_bytes(&in->ni), octets_bytes(&in->nr), &child),
+		     0);
+	octets_expect(name, "i2r", key_bytes(&child.i2r), want[0]);
+	octets_expect(name, "r2i", key_bytes(&child.r2i), want[1]);
 	child_keys_wipe(&child);
-	expect("wiped", is_all_zero(&child, sizeof(child)), true);
+	value_expect(name, "wiped", memory_is_all(0, &child, sizeof(child)), true);
 }
 
 static void test_key_schedule(void **state)
@@ -291,16 +238,17 @@ static void test_key_schedule(void **state)
 		struct inputs in = inputs_of(c->suite);
 		struct ike_keys k;
 
-		expect(c->suite, derive(&in, &k), 0);
-		expect_octets("SK_d", key_bytes(&k.d), c->d);
-		expect_octets("SK_ei", key_bytes(&k.ei), c->ei);
-		expect_octets("SK_er", key_bytes(&k.er), c->er);
-		expect_octets("SK_pi", key_bytes(&k.pi), c->pi);
-		expect_octets("SK_pr", key_bytes(&k.pr), c->pr);
+		value_expect(c->suite, "keys", derive(&in, &k), 0);
+		octets_expect(c->suite, "SK_d", key_bytes(&k.d), c->d);
+		octets_expect(c->suite, "SK_ei", key_bytes(&k.ei), c->ei);
+		octets_expect(c->suite, "SK_er", key_bytes(&k.er), c->er);
+		octets_expect(c->suite, "SK_pi", key_bytes(&k.pi), c->pi);
+		octets_expect(c->suite, "SK_pr", key_bytes(&k.pr), c->pr);
 		check_child(c->suite, &in, key_bytes(&k.d), (struct bytes){ NULL, 0 }, c->child);
-		check_child(c->suite, &in, key_bytes(&k.d), view(&in.g_ir), c->child_with_kex);
+		check_child(c->suite, &in, key_bytes(&k.d), octets_bytes(&in.g_ir),
+			    c->child_with_kex);
 		ike_keys_wipe(&k);
-		expect("wiped", is_all_zero(&k, sizeof(k)), true);
+		value_expect(c->suite, "wiped", memory_is_all(0, &k, sizeof(k)), true);
 	}
 }
 
@@ -317,7 +265,7 @@ static void test_nonce_limit(void **state)
 	ike_keys_wipe(&k);
 	in.nr.len++;
 	assert_int_equal(derive(&in, &k), ERR_VALUE);
-	assert_true(is_all_zero(&k, sizeof(k)));
+	assert_true(memory_is_all(0, &k, sizeof(k)));
 }
 
 /* ---- messages under these keys ---- */
@@ -347,14 +295,15 @@ static void test_messages(void **state)
 	assert_int_equal(derive(&in, &k), 0);
 	for (size_t i = 0; i < LEN(message_cases); i++) {
 		const struct message_case *m = &message_cases[i];
-		struct octets aad = unhex(m->aad), iv = unhex(m->iv), plain = unhex(m->plain);
-		uint8_t sealed[MAX_LEN];
+		struct octets aad = octets_from_hex(m->aad), iv = octets_from_hex(m->iv),
+			      plain = octets_from_hex(m->plain);
+		uint8_t sealed[OCTETS_MAX];
 
-		expect(m->name,
-		       aead_seal(crypto, in.suite.encr, key_bytes(&k.ei), iv.data, view(&aad),
-				 view(&plain), sealed),
-		       0);
-		expect_octets(m->name,
+		value_expect(m->name, "seal",
+			     aead_seal(crypto, in.suite.encr, key_bytes(&k.ei), iv.data,
+				       octets_bytes(&aad), octets_bytes(&plain), sealed),
+			     0);
+		octets_expect(m->name, "sealed",
 			      (struct bytes){ sealed, plain.len + in.suite.encr->icv_size },
 			      m->sealed);
 	}
@@ -378,32 +327,36 @@ static void test_psk_inner_key(void **state)
 	(void)state;
 	assert_int_equal(
 	    prf_compute(crypto, PRF_HMAC_SHA2_256, text_bytes("secret-psk"), &pad, 1, out), 0);
-	expect_octets("inner key", (struct bytes){ out, 32 },
+	octets_expect("PSK", "inner key", (struct bytes){ out, 32 },
 		      "a56a927aaebc25ac445fd6bdc526f12d54fdba2c2ac382c02c69cf622524adcb");
 }
 
 /* Keys of the first row above; the values again from Python on plain SHA-256. */
 static void test_auth_psk(void **state)
 {
-	struct octets ni = unhex(NI_RANGE), nr = unhex(NR_RANGE);
-	struct octets id_i = unhex(ID_I), id_r = unhex(ID_R);
-	struct octets pi = unhex(keys_cases[0].pi), pr = unhex(keys_cases[0].pr);
+	struct octets ni = octets_from_hex(NI_RANGE), nr = octets_from_hex(NR_RANGE);
+	struct octets id_i = octets_from_hex(ID_I), id_r = octets_from_hex(ID_R);
+	struct octets pi = octets_from_hex(keys_cases[0].pi),
+		      pr = octets_from_hex(keys_cases[0].pr);
 	const struct bytes psk = text_bytes("secret-psk");
 	uint8_t out[32];
 
 	(void)state;
 	assert_int_equal(auth_psk_compute(crypto, PRF_HMAC_SHA2_256, psk, text_bytes("message 1"),
-					  view(&nr), view(&pi), view(&id_i), out),
+					  octets_bytes(&nr), octets_bytes(&pi), octets_bytes(&id_i),
+					  out),
 			 0);
-	expect_octets("initiator", (struct bytes){ out, sizeof(out) },
+	octets_expect("AUTH", "initiator", (struct bytes){ out, sizeof(out) },
 		      "5f1437c8379e6eeb4d15eff7c16a4ecbb386b1f49dacdbfcd136937e32c3f007");
 	assert_int_equal(auth_psk_compute(crypto, PRF_HMAC_SHA2_256, psk, text_bytes("message 2"),
-					  view(&ni), view(&pr), view(&id_r), out),
+					  octets_bytes(&ni), octets_bytes(&pr), octets_bytes(&id_r),
+					  out),
 			 0);
-	expect_octets("responder", (struct bytes){ out, sizeof(out) },
+	octets_expect("AUTH", "responder", (struct bytes){ out, sizeof(out) },
 		      "d626c5fa9bf95662bbc287ab424a072922026cb9cfb81a514150eb9920779f08");
 	assert_int_equal(auth_psk_compute(crypto, (enum prf_id)4, psk, text_bytes("message 2"),
-					  view(&ni), view(&pr), view(&id_r), out),
+					  octets_bytes(&ni), octets_bytes(&pr), octets_bytes(&id_r),
+					  out),
 			 ERR_CRYPTO);
 }
 
