@@ -146,12 +146,12 @@ static bool is_key_of(const struct encr_alg *alg, struct bytes key)
 	return find_row(alg) < CIPHER_COUNT && key.len == (size_t)alg->key_size + alg->salt_size;
 }
 
-/* The context would keep the key schedule until its next use. */
+/* The context would keep the key schedule and the salt until its next use. */
 static void forget(EVP_CIPHER_CTX *ctx)
 {
 	static const uint8_t zero[ENCR_KEY_MAX];
 
-	(void)EVP_EncryptInit_ex2(ctx, NULL, zero, NULL, NULL);
+	(void)EVP_EncryptInit_ex2(ctx, NULL, zero, zero, NULL);
 }
 
 int aead_seal(struct crypto *c, const struct encr_alg *alg, struct bytes key,
@@ -167,6 +167,7 @@ int aead_seal(struct crypto *c, const struct encr_alg *alg, struct bytes key,
 	j.ctx = c->cipher[find_row(alg)];
 	err = seal(&j, aad, plain, out);
 	forget(j.ctx);
+	wipe(nonce, sizeof(nonce));
 	return err;
 }
 
@@ -183,6 +184,7 @@ int aead_open(struct crypto *c, const struct encr_alg *alg, struct bytes key,
 	j.ctx = c->cipher[find_row(alg)];
 	err = open_sealed(&j, aad, cipher, out);
 	forget(j.ctx);
+	wipe(nonce, sizeof(nonce));
 	return err;
 }
 
@@ -228,9 +230,12 @@ int aead_seal_with(struct aead *a, const uint8_t iv[AEAD_IV_SIZE], struct bytes 
 {
 	uint8_t nonce[AEAD_NONCE_MAX];
 	const struct job j = { a->ctx, NULL, nonce, a->alg->icv_size };
+	int err;
 
 	nonce_make(nonce, a->salt, a->alg->salt_size, iv);
-	return seal(&j, aad, plain, out);
+	err = seal(&j, aad, plain, out);
+	wipe(nonce, sizeof(nonce));
+	return err;
 }
 
 int aead_open_with(struct aead *a, const uint8_t iv[AEAD_IV_SIZE], struct bytes aad,
@@ -238,7 +243,10 @@ int aead_open_with(struct aead *a, const uint8_t iv[AEAD_IV_SIZE], struct bytes 
 {
 	uint8_t nonce[AEAD_NONCE_MAX];
 	const struct job j = { a->ctx, NULL, nonce, a->alg->icv_size };
+	int err;
 
 	nonce_make(nonce, a->salt, a->alg->salt_size, iv);
-	return open_sealed(&j, aad, cipher, out);
+	err = open_sealed(&j, aad, cipher, out);
+	wipe(nonce, sizeof(nonce));
+	return err;
 }

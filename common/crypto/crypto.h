@@ -86,7 +86,10 @@ MUST_USE int aead_open(struct crypto *c, const struct encr_alg *alg, struct byte
 		       const uint8_t iv[AEAD_IV_SIZE], struct bytes aad, struct bytes cipher,
 		       uint8_t *out);
 
-/* The same with a key schedule that is kept, for ESP SAs with traffic. Not shared by threads. */
+/*
+ * The same with a key schedule that is kept, for ESP SAs with traffic; either direction, any order.
+ * Not shared by threads; independent of c once made.
+ */
 struct aead;
 MUST_USE int aead_new(struct crypto *c, const struct encr_alg *alg, struct bytes key,
 		      struct aead **out);

@@ -9,6 +9,7 @@
 
 #include <openssl/err.h>
 
+#include "common/crypto/context.h"
 #include "common/crypto/suite.h"
 #include "tests/lib/octets.h"
 
@@ -246,6 +247,32 @@ static void test_aead_lengths(void **state)
 	assert_true(memory_is_all(0xee, out, sizeof(out)));
 }
 
+/* What a kept key schedule would give is what a key of zeros gives: the real one is gone. */
+static void test_aead_forgets(void **state)
+{
+	static const uint8_t zero_key[36];
+	uint8_t sealed[OCTETS_MAX], left[OCTETS_MAX], zero_sealed[OCTETS_MAX], nonce[12] = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < LEN(aead_cases); i++) {
+		struct aead_inputs in = inputs_of(&aead_cases[i]);
+		EVP_CIPHER_CTX *scratch = crypto->cipher[in.alg->key_bits / 64 - 2];
+		struct bytes zero = { zero_key, in.key.len };
+		int n;
+
+		memcpy(nonce + 4, in.iv.data, AEAD_IV_SIZE);
+		assert_int_equal(aead_seal(crypto, in.alg, zero, in.iv.data,
+					   (struct bytes){ NULL, 0 }, octets_bytes(&in.plain),
+					   zero_sealed),
+				 0);
+		assert_int_equal(seal(&in, octets_bytes(&in.plain), sealed), 0);
+		assert_int_equal(EVP_EncryptInit_ex2(scratch, NULL, NULL, nonce, NULL), 1);
+		assert_int_equal(
+		    EVP_EncryptUpdate(scratch, left, &n, in.plain.data, (int)in.plain.len), 1);
+		assert_memory_equal(left, zero_sealed, in.plain.len);
+	}
+}
+
 static int teardown(void **state)
 {
 	(void)state;
@@ -259,6 +286,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_aead_kept, teardown),
 		cmocka_unit_test_teardown(test_aead_forged, teardown),
 		cmocka_unit_test_teardown(test_aead_lengths, teardown),
+		cmocka_unit_test_teardown(test_aead_forgets, teardown),
 	};
 	int failed;
 

@@ -9,7 +9,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 
-#include "common/crypto/crypto.h"
+#include "common/crypto/context.h"
 #include "tests/lib/octets.h"
 
 /* prf, prf+ and SHA-1; AEAD and key exchange have files of their own. */
@@ -275,6 +275,30 @@ static void test_sha1(void **state)
 		      "644b4575455bd6fcc1efe2be8162a9218e448e5f");
 }
 
+static void expect_fresh_sha256(const char *after)
+{
+	uint8_t out[32];
+
+	value_expect(after, "final", EVP_DigestFinal_ex(crypto->digest[1], out, NULL), 1);
+	octets_expect(after, "digest of nothing", (struct bytes){ out, sizeof(out) },
+		      "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+	assert_int_equal(EVP_DigestInit_ex2(crypto->digest[1], NULL, NULL), 1);
+}
+
+/* The scratch context is left as if nothing had ever been hashed. */
+static void test_prf_forgets(void **state)
+{
+	const struct bytes key = { (const uint8_t *)"key", 3 };
+	uint8_t out[100];
+
+	(void)state;
+	expect_fresh_sha256("crypto_new");
+	assert_int_equal(prf_compute(crypto, PRF_HMAC_SHA2_256, key, &key, 1, out), 0);
+	expect_fresh_sha256("prf_compute");
+	assert_int_equal(prf_plus(crypto, PRF_HMAC_SHA2_256, key, &key, 1, out, sizeof(out)), 0);
+	expect_fresh_sha256("prf_plus");
+}
+
 static int teardown(void **state)
 {
 	(void)state;
@@ -290,6 +314,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_prf_in_place, teardown),
 		cmocka_unit_test_teardown(test_prf_plus, teardown),
 		cmocka_unit_test_teardown(test_sha1, teardown),
+		cmocka_unit_test_teardown(test_prf_forgets, teardown),
 	};
 	int failed;
 
