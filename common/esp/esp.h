@@ -29,14 +29,15 @@ struct esp_child {
 struct esp_stats {
 	uint64_t packets_in, octets_in; /* inner packets and octets that passed all checks */
 	uint64_t packets_out, octets_out;
-	uint64_t last_in_ms, last_out_ms; /* 0: never */
-	uint32_t seq_out;                 /* the last one used */
+	uint64_t last_in_ms;  /* any authentic and fresh packet, dummies too: a sign of life */
+	uint64_t last_out_ms; /* both 0: never */
+	uint32_t seq_out;     /* the last one used: rekey long before UINT32_MAX */
 };
 
 /* Every way a packet can end, counted in the set. */
 #define ESP_VERDICTS(X)                                                                      \
 	X(OK, "ok")                                                                          \
-	X(TRUNCATED, "truncated")         /* shorter than its headers */                     \
+	X(TRUNCATED, "truncated")         /* shorter than its headers, or not 4-aligned */   \
 	X(UNKNOWN_SPI, "unknown-spi")     /* inbound: no such SA */                          \
 	X(REPLAY, "replay")               /* seen before, or left of the window */           \
 	X(BAD_ICV, "bad-icv")             /* forged or corrupted */                          \
@@ -60,28 +61,42 @@ const char *esp_verdict_name(enum esp_verdict v);
 struct esp_set *esp_set_new(struct crypto *crypto);
 void esp_set_free(struct esp_set *set); /* NULL is fine; wipes all keys */
 
-/* ERR_EXISTS for a used id or spi_in, ERR_VALUE for SPIs below 256, ERR_NO_MEMORY, ERR_CRYPTO. */
+/*
+ * ERR_EXISTS for a used id or spi_in, ERR_NO_MEMORY, ERR_VALUE for SPIs below 256, keys that are
+ * not key | salt of encr, or an empty list of selectors. encr is a row of suite.h.
+ */
 MUST_USE int esp_set_add(struct esp_set *set, const struct esp_child *child);
 MUST_USE int esp_set_remove(struct esp_set *set, uint64_t id); /* ERR_NOT_FOUND */
 MUST_USE int esp_set_query(const struct esp_set *set, uint64_t id, struct esp_stats *out);
 MUST_USE int esp_set_update_remote(struct esp_set *set, uint64_t id, const struct endpoint *remote);
+
+/*
+ * Drops cipher contexts of directions without traffic for idle_ms and returns how many; the keys
+ * stay, and the next packet makes the context again. Walks all SAs: call it every few seconds.
+ */
+size_t esp_set_trim(struct esp_set *set, uint64_t now_ms, uint64_t idle_ms);
 size_t esp_set_count(const struct esp_set *set);
 uint64_t esp_set_verdicts(const struct esp_set *set, enum esp_verdict v);
 
 /*
  * packet: what follows the UDP header, SPI first. On ESP_OK *inner is a view of out, which has room
- * for packet.len octets, and *id the SA. *moved is set if the packet came from another endpoint
- * than the SA's remote: authentic and not replayed, so the caller may follow it (RFC 7296, 2.23).
- * Order: SPI, cheap window test, ICV, padding, inner header, selectors, then mark seen.
+ * for packet.len octets, and *id the SA; otherwise they are untouched, and out holds nothing of
+ * use. *moved is set if the packet came from another endpoint than the SA's remote: authentic, not
+ * replayed and the newest so far (a straggler must not take the address back), so the caller may
+ * follow it (RFC 7296, 2.23). Order: SPI, cheap window test, ICV, mark seen (RFC 4303, 3.4.3),
+ * padding, inner header, selectors. inner ends where its IP header says: padding for traffic flow
+ * confidentiality is cut off.
  */
 enum esp_verdict esp_inbound(struct esp_set *set, uint64_t now_ms, const struct endpoint *remote,
 			     struct bytes packet, uint8_t *out, struct bytes *inner, uint64_t *id,
 			     bool *moved);
 
 /*
- * inner: an IPv4 or IPv6 packet from the protected side. Picks the SA whose selectors match (local
- * has the source, remote the destination); the newest added wins where several do. On ESP_OK
- * *packet is a view of out (cap octets), to be sent over UDP from *local to *remote.
+ * inner: an IPv4 or IPv6 packet from the protected side, ESP_MALFORMED if it is none. Picks the SA
+ * whose selectors match (local has the source, remote the destination); the newest added wins
+ * where several do. On ESP_OK *packet is a view of out (cap octets, not overlapping inner), to be
+ * sent over UDP from *local to *remote. Hop limit, DSCP and ECN of the outer header are not seen
+ * here: see README.md.
  */
 enum esp_verdict esp_outbound(struct esp_set *set, uint64_t now_ms, struct bytes inner,
 			      uint8_t *out, size_t cap, struct bytes *packet,
