@@ -58,14 +58,19 @@ int sa_new(const struct esp_child *child, uint64_t serial, struct esp_sa **out)
 	return 0;
 }
 
+void sa_wipe(struct esp_sa *sa)
+{
+	aead_free(sa->opener);
+	aead_free(sa->sealer);
+	free(sa->local_ts);
+	wipe(sa, sizeof(*sa) + sa->n_rules * sizeof(sa->rules[0]));
+}
+
 void sa_free(struct esp_sa *sa)
 {
 	if (sa == NULL)
 		return;
-	aead_free(sa->opener);
-	aead_free(sa->sealer);
-	free(sa->local_ts);
-	wipe(sa, sizeof(*sa));
+	sa_wipe(sa);
 	free(sa);
 }
 

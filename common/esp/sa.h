@@ -43,6 +43,7 @@ struct esp_sa {
 
 /* ERR_VALUE: an SPI below 256, keys of the wrong size, no selectors; ERR_NO_MEMORY. */
 MUST_USE int sa_new(const struct esp_child *child, uint64_t serial, struct esp_sa **out);
+void sa_wipe(struct esp_sa *sa); /* frees what it points at, zeroes all of it */
 void sa_free(struct esp_sa *sa); /* wipes; NULL is fine */
 
 /* True if a packet from the peer may carry this flow: remote has its source, local its destination.
