@@ -48,10 +48,16 @@ struct esp_child esp_child_mirror(const struct esp_child *child)
 	return m;
 }
 
+static void add_both(struct esp_pair *p)
+{
+	struct esp_child mirror = esp_child_mirror(&p->child);
+
+	if (esp_set_add(p->member, &p->child) != 0 || esp_set_add(p->peer, &mirror) != 0)
+		abort();
+}
+
 void esp_pair_open(struct esp_pair *p)
 {
-	struct esp_child mirror;
-
 	p->crypto = crypto_new();
 	p->member = esp_set_new(p->crypto);
 	p->peer = esp_set_new(p->crypto);
@@ -71,10 +77,16 @@ void esp_pair_open(struct esp_pair *p)
 			       { ts_of(PAIR_PEER_V4, 0, 0, 65535),
 				 ts_of(PAIR_PEER_V6, 0, 0, 65535) } },
 	};
-	mirror = esp_child_mirror(&p->child);
-	if (p->crypto == NULL || p->member == NULL || p->peer == NULL || p->child.encr == NULL ||
-	    esp_set_add(p->member, &p->child) != 0 || esp_set_add(p->peer, &mirror) != 0)
+	if (p->crypto == NULL || p->member == NULL || p->peer == NULL || p->child.encr == NULL)
 		abort();
+	add_both(p);
+}
+
+void esp_pair_reset(struct esp_pair *p)
+{
+	if (esp_set_remove(p->member, PAIR_ID) != 0 || esp_set_remove(p->peer, PAIR_ID) != 0)
+		abort();
+	add_both(p);
 }
 
 void esp_pair_close(struct esp_pair *p)

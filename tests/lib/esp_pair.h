@@ -26,6 +26,9 @@ struct esp_pair {
 void esp_pair_open(struct esp_pair *p);
 void esp_pair_close(struct esp_pair *p);
 
+/* Takes the SA out and adds it again: numbers and windows start anew. */
+void esp_pair_reset(struct esp_pair *p);
+
 /* The same SA seen from the other end. */
 struct esp_child esp_child_mirror(const struct esp_child *child);
 

@@ -248,6 +248,7 @@ static const struct sealed_case {
 	{ "dummy", ESP_DUMMY, 0, "0102 003b" },
 	{ "dummy around a packet", ESP_DUMMY, 0, GOOD "0102 023b" },
 	{ "dummy with wrong padding", ESP_MALFORMED, 0, "0103 023b" },
+	{ "dummy, padding longer than all", ESP_MALFORMED, 0, "0102 033b" },
 	{ "to outside the selectors", ESP_SELECTOR, 0, TO_OTHER "0102 0204" },
 	{ "from outside the selectors", ESP_SELECTOR, 0, FROM_ELSE "0102 0204" },
 	{ "from the protected side", ESP_SELECTOR, 0, BACKWARDS "0102 0204" },
@@ -373,9 +374,9 @@ static void test_outbound_refused(void **state)
 	}
 	assert_null(packet.ptr);
 	assert_int_equal(sa->stats.seq_out, 0);
-	buf[len] = 0xee; /* behind the end that the IP header tells */
+	memset(buf + len, 0xee, 4); /* behind the end that the IP header tells */
 	expect_verdict("padded",
-		       esp_outbound(p->member, NOW, (struct bytes){ buf, len + 1 }, out, need,
+		       esp_outbound(p->member, NOW, (struct bytes){ buf, len + 4 }, out, need,
 				    &packet, &local, &remote),
 		       ESP_OK);
 	assert_int_equal(packet.len, need);
