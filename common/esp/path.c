@@ -19,8 +19,7 @@ static enum esp_verdict open_packet(struct esp_set *set, struct esp_sa *sa, stru
 	err = aead_open_with(aead, p.iv, p.aad, p.body, out);
 	if (err != 0)
 		return err == ERR_AUTH ? ESP_BAD_ICV : ESP_CRYPTO;
-	/* RFC 4303, 3.4.3: "the receive window is updated" once the ICV is right, whatever follows.
-	 */
+	/* RFC 4303, 3.4.3: a right ICV moves the window, whatever is found inside. */
 	replay_mark(&sa->replay, seq);
 	*plain = (struct bytes){ out, p.body.len - sa->encr->icv_size };
 	return ESP_OK;

@@ -10,27 +10,11 @@
 
 #include "common/base/rng.h"
 #include "common/esp/set.h"
-#include "tests/lib/esp_pair.h"
+#include "tests/lib/esp_wire.h"
 #include "tests/lib/inner.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define CAP      2048
-
-static int open_pair(void **state)
-{
-	struct esp_pair *p = calloc(1, sizeof(*p));
-
-	esp_pair_open(p);
-	*state = p;
-	return 0;
-}
-
-static int close_pair(void **state)
-{
-	esp_pair_close(*state);
-	free(*state);
-	return 0;
-}
+#define CAP      WIRE_MAX
 
 /* The pair's child with other numbers and another peer behind it. */
 static struct esp_child child_of(const struct esp_pair *p, uint64_t id, const char *remote)
@@ -409,8 +393,6 @@ static void test_ten_thousand(void **state)
 	assert_int_equal(sender(p->member, PAIR_WEB_V4, "10.2.39.17"), 0);
 	assert_int_equal(sender(p->member, PAIR_WEB_V4, PAIR_PEER_V4), PAIR_ID);
 }
-
-#define PAIR_TEST(f) cmocka_unit_test_setup_teardown(f, open_pair, close_pair)
 
 int main(void)
 {
