@@ -129,10 +129,12 @@ static struct ip with_host_bits(const struct ip *ip, uint8_t bits, bool set)
 
 	for (size_t i = 0; i < ip_size(ip); i++) {
 		size_t first = i * 8;
-		uint8_t mask = bits <= first       ? 0xff
-			       : bits >= first + 8 ? 0
-						   : (uint8_t)(0xff >> (bits - first));
+		uint8_t mask = 0;
 
+		if (bits <= first)
+			mask = 0xff;
+		else if (bits < first + 8)
+			mask = (uint8_t)(0xff >> (bits - first));
 		out.octets[i] =
 		    set ? (uint8_t)(out.octets[i] | mask) : (uint8_t)(out.octets[i] & ~mask);
 	}
