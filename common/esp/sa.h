@@ -12,8 +12,8 @@
 
 /*
  * One Child SA inside a set, for the files of this folder and their tests: its keys, counters and
- * selectors. An idle SA is keys only; the cipher contexts, several times as large, are made when
- * there is traffic.
+ * selectors. An idle SA is keys only; the cipher contexts, together three times as large as the
+ * rest, are made when there is traffic.
  */
 struct esp_sa;
 
