@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AGENT_CONF_H
+#define AGENT_CONF_H
+
+#include "agent/peers.h"
+#include "common/conf/parts.h"
+#include "common/crypto/suite.h"
+
+/*
+ * agent.yaml and the peers file as structs that do not change once they are loaded. All values are
+ * there, from the files or from defaults, and are right by themselves and with each other. It
+ * holds pre-shared keys: agent_conf_free() wipes them.
+ */
+
+/* How a service address is made this member's own. */
+enum agent_claim {
+	AGENT_CLAIM_L2,   /* added to the link and announced there */
+	AGENT_CLAIM_NONE, /* the operator configures it */
+};
+
+struct agent_conf_home {
+	struct ip address;
+	char *link; /* NULL if not given, which only AGENT_CLAIM_NONE allows */
+	enum agent_claim claim;
+};
+
+enum agent_dataplane {
+	AGENT_DATAPLANE_TUN, /* the only one that a loaded configuration has so far */
+	AGENT_DATAPLANE_KERNEL,
+	AGENT_DATAPLANE_AUTO,
+};
+
+/* How traffic from the protected network finds the member that serves a peer. */
+enum agent_inside_mode {
+	AGENT_INSIDE_PROXY_ARP, /* the member answers ARP and ND for the peer's addresses */
+	AGENT_INSIDE_ROUTE,     /* a kernel route with our protocol number, for a routing daemon */
+};
+
+struct agent_conf_inside {
+	enum agent_inside_mode mode;
+	char *link;      /* NULL if not given, which only AGENT_INSIDE_ROUTE allows */
+	uint32_t metric; /* of routes */
+};
+
+/* What an IKE SA may be used for, by the identity of the peer. */
+struct agent_conf_connection {
+	char *name;
+	char **remote_id; /* 1 to 64 patterns, see common/conf/glob.h */
+	size_t n_remote_id;
+	struct esp_suite *esp_proposals; /* 1 to 8, in order of preference */
+	size_t n_esp_proposals;
+	struct ip_prefix *local_ts; /* 1 to TS_MAX */
+	size_t n_local_ts;
+	struct ip_prefix *remote_ts; /* 1 to TS_MAX; a peer's own are inside these */
+	size_t n_remote_ts;
+	struct agent_conf_inside inside;
+};
+
+struct agent_conf_ike {
+	char *id; /* IDr, see conf_type_identity */
+	struct ike_suite *proposals;
+	size_t n_proposals; /* 1 to 8, in order of preference */
+	uint32_t half_open_max;
+	uint32_t cookie_above; /* at most half_open_max */
+	uint32_t half_open_timeout_s;
+	uint32_t dpd_s;
+};
+
+struct agent_conf {
+	char *member;
+	char *run_as;
+	struct conf_director director;
+	struct conf_tls tls;
+	struct agent_conf_home *home; /* 1 to 8, no two alike */
+	size_t n_home;
+	uint32_t capacity; /* IKE SAs */
+	enum agent_dataplane dataplane;
+	char *tun_device;
+	uint32_t tun_mtu;
+	struct agent_conf_ike ike;
+	struct agent_conf_connection *connections; /* 1 to 256 */
+	size_t n_connections;
+	char *peers_file; /* absolute */
+	struct conf_log log;
+
+	struct peers_conf *peers; /* what the peers file says; its connections are those above */
+};
+
+/*
+ * Reads both files. Returns 0; or ERR_CONFIG, ERR_IO or ERR_NO_MEMORY, and then at least one
+ * mistake has been reported. agent_conf_parse() takes both texts from memory.
+ */
+MUST_USE int agent_conf_load(const char *path, struct conf_errors *errs, struct agent_conf **out);
+MUST_USE int agent_conf_parse(const struct conf_source *source, const struct conf_source *peers,
+			      struct conf_errors *errs, struct agent_conf **out);
+
+/* NULL is fine. */
+void agent_conf_free(struct agent_conf *conf);
+
+/*
+ * The effective values of agent.yaml as YAML that loads again, and then as a comment the peers,
+ * each with its connection and without its secret. Returns 0, ERR_IO or ERR_NO_MEMORY.
+ */
+MUST_USE int agent_conf_dump(const struct agent_conf *conf, FILE *out);
+
+/* The rows, for conf_describe(). */
+extern const struct conf_schema agent_conf_schema;
+
+/* The first connection with a pattern that matches, or NULL. identity is text as of id_format(). */
+const struct agent_conf_connection *agent_conf_find_connection(const struct agent_conf *conf,
+							       const char *identity);
+
+#endif
