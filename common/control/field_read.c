@@ -19,8 +19,8 @@ static int refuse_memory(const struct reader *r, const struct field_place *place
 	return field_refuse(r->why, place, ERR_NO_MEMORY, "%s", err_text(ERR_NO_MEMORY));
 }
 
-static int read_text(const struct reader *r, const struct field *f,
-		     const struct field_place *place, const json_t *json, void *at)
+static int read_text(const struct reader *r, const struct field *f, const struct field_place *place,
+		     const json_t *json, void *at)
 {
 	const char *text = json_string_value(json);
 	char *copy;
@@ -109,8 +109,8 @@ static int read_element(const struct reader *r, const struct field_table *table,
 	return field_read(table, json, place, r->arena, at, r->why);
 }
 
-static int read_list(const struct reader *r, const struct field *f,
-		     const struct field_place *place, const json_t *json, uint8_t *base)
+static int read_list(const struct reader *r, const struct field *f, const struct field_place *place,
+		     const json_t *json, uint8_t *base)
 {
 	size_t n = json_array_size(json);
 	uint8_t *elements;
@@ -160,7 +160,8 @@ static int read_counters(const struct reader *r, const struct field *f,
 			&elements);
 	if (err != 0)
 		return err;
-	json_object_foreach (object, name, value) {
+	json_object_foreach(object, name, value)
+	{
 		err = read_counter(r, place, name, value, (struct msg_counter *)elements + i++);
 		if (err != 0)
 			return err;

@@ -145,8 +145,8 @@ static int write_list(const struct field *f, const struct field_place *place, co
 
 		err = write_object(f->table, &inner, elements + i * f->table->size, &value, why);
 		if (err == 0 && json_array_append_new(array, value) != 0)
-			err = field_refuse(why, &inner, ERR_NO_MEMORY, "%s",
-					   err_text(ERR_NO_MEMORY));
+			err =
+			    field_refuse(why, &inner, ERR_NO_MEMORY, "%s", err_text(ERR_NO_MEMORY));
 	}
 	if (err != 0)
 		json_decref(array);

@@ -18,6 +18,7 @@ static int compute_mac(struct bytes key, struct bytes json, uint8_t out[HEARTBEA
 	if (HMAC(EVP_sha256(), key.ptr, (int)key.len, json.ptr, json.len, full, &len) == NULL)
 		return ERR_CRYPTO;
 	memcpy(out, full, HEARTBEAT_MAC_SIZE);
+	wipe(full, sizeof(full));
 	return 0;
 }
 
@@ -127,9 +128,11 @@ static int verify(struct bytes json, struct bytes mac, struct bytes key, struct 
 		return err;
 	if (!secret_is_equal((struct bytes){ want, sizeof(want) }, mac)) {
 		errtext_set(why, "the MAC is wrong");
-		return ERR_AUTH;
+		err = ERR_AUTH;
 	}
-	return 0;
+	wipe(want,
+	     sizeof(want)); /* of a forged datagram it is what its sender would like to know */
+	return err;
 }
 
 int heartbeat_decode(struct bytes datagram, struct bytes key, enum message_type expected,

@@ -94,11 +94,11 @@ static int write_message(const struct message *m, const struct message_kind *kin
 	if (json_object_set_new(json, "type", json_string(place.name)) != 0)
 		return ERR_NO_MEMORY;
 	err = field_write(&envelope_table, &envelope, &place, json, why);
+	if (err == 0)
+		err =
+		    field_write(kind->table, (const uint8_t *)m + kind->offset, &place, json, why);
 	if (err == 0 && kind->check != NULL)
 		err = kind->check(m, &place, why);
-	if (err == 0)
-		err = field_write(kind->table, (const uint8_t *)m + kind->offset, &place, json,
-				  why);
 	return err;
 }
 

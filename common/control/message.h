@@ -75,9 +75,9 @@ enum message_type {
 	X(DOWN, "down")
 
 /* How a peer came to its member. */
-#define MSG_PEER_HOWS(X)                    \
-	X(FULL, "full")                     \
-	X(RESUMED, "resumed")               \
+#define MSG_PEER_HOWS(X)                      \
+	X(FULL, "full")                       \
+	X(RESUMED, "resumed")                 \
 	X(REDIRECTED_FROM, "redirected-from") \
 	X(PUSHED, "pushed")
 

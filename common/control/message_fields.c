@@ -43,7 +43,8 @@ static const struct field_text line_text = {
 static const struct field_text version_text = {
 	is_version, "1 to 63 octets of UTF-8 without control characters"
 };
-static const struct field_text type_text = { frame_is_type, "a type: 1 to 32 of a-z, 0-9, - and _" };
+static const struct field_text type_text = { frame_is_type,
+					     "a type: 1 to 32 of a-z, 0-9, - and _" };
 static const struct field_text link_text = { is_link, "the name of an interface" };
 
 /* ---- enumerations ---- */
@@ -96,29 +97,53 @@ const char *msg_peer_how_name(enum msg_peer_how how)
 #define SIZE_OF(type, member) .size = sizeof(((struct type *)NULL)->member)
 #define ROW(k, type, member)  .name = #member, .kind = FIELD_##k, AT(type, member)
 
-#define PLAIN(k, type, member)         { ROW(k, type, member) }
-#define PLAIN_OPTIONAL(k, type, member) { ROW(k, type, member), .is_optional = true }
-#define UINT(type, member, lo, hi) \
-	{ ROW(UINT, type, member), SIZE_OF(type, member), .min = (lo), .max = (hi) }
-#define COUNT(type, member)       UINT(type, member, 0, MSG_INT_MAX)
-#define TEXT(type, member, which) { ROW(TEXT, type, member), .text = &which##_text }
-#define TEXT_OPTIONAL(type, member, which) \
-	{ ROW(TEXT, type, member), .is_optional = true, .text = &which##_text }
-#define ENUM(type, member, table_of_names) \
-	{ ROW(ENUM, type, member), SIZE_OF(type, member), .names = (table_of_names) }
-#define OBJECT(type, member, fields) { ROW(OBJECT, type, member), .table = &(fields) }
-#define LIST(type, member, fields, most)                                                         \
-	{                                                                                        \
-		ROW(LIST, type, member), .count_offset = offsetof(struct type, n_##member),      \
-					 .max = (most), .table = &(fields)                       \
+#define PLAIN(k, type, member)       \
+	{                            \
+		ROW(k, type, member) \
 	}
-#define COUNTERS(type, member)                                                                   \
-	{                                                                                        \
-		ROW(COUNTERS, type, member), .count_offset = offsetof(struct type, n_##member),  \
-					     .max = MSG_COUNTERS_MAX                             \
+#define PLAIN_OPTIONAL(k, type, member)                   \
+	{                                                 \
+		ROW(k, type, member), .is_optional = true \
 	}
-#define RESERVED(k, field) { .name = (field), .kind = FIELD_##k, .is_optional = true }
-#define TABLE(rows_of, octets) { (rows_of), sizeof(rows_of) / sizeof((rows_of)[0]), (octets) }
+#define UINT(type, member, lo, hi)                                                       \
+	{                                                                                \
+		ROW(UINT, type, member), SIZE_OF(type, member), .min = (lo), .max = (hi) \
+	}
+#define COUNT(type, member) UINT(type, member, 0, MSG_INT_MAX)
+#define TEXT(type, member, which)                              \
+	{                                                      \
+		ROW(TEXT, type, member), .text = &which##_text \
+	}
+#define TEXT_OPTIONAL(type, member, which)                                          \
+	{                                                                           \
+		ROW(TEXT, type, member), .is_optional = true, .text = &which##_text \
+	}
+#define ENUM(type, member, table_of_names)                                                \
+	{                                                                                 \
+		ROW(ENUM, type, member), SIZE_OF(type, member), .names = (table_of_names) \
+	}
+#define OBJECT(type, member, fields)                          \
+	{                                                     \
+		ROW(OBJECT, type, member), .table = &(fields) \
+	}
+#define LIST(type, member, fields, most)                                                    \
+	{                                                                                   \
+		ROW(LIST, type, member), .count_offset = offsetof(struct type, n_##member), \
+					 .max = (most), .table = &(fields)                  \
+	}
+#define COUNTERS(type, member)                                                                  \
+	{                                                                                       \
+		ROW(COUNTERS, type, member), .count_offset = offsetof(struct type, n_##member), \
+					     .max = MSG_COUNTERS_MAX                            \
+	}
+#define RESERVED(k, field)                                              \
+	{                                                               \
+		.name = (field), .kind = FIELD_##k, .is_optional = true \
+	}
+#define TABLE(rows_of, octets)                                              \
+	{                                                                   \
+		(rows_of), sizeof(rows_of) / sizeof((rows_of)[0]), (octets) \
+	}
 
 /* Elements of lists that are no objects. */
 static const struct field ip_row[] = { { .kind = FIELD_IP } };
@@ -129,8 +154,8 @@ static const struct field_table prefix_table = TABLE(prefix_row, sizeof(struct i
 static const struct field_table name_table = TABLE(name_row, sizeof(const char *));
 
 static const struct field address_rows[] = {
-	PLAIN(IP, msg_address, address),     TEXT_OPTIONAL(msg_address, link, link),
-	ENUM(msg_address, claim, claims),    PLAIN(BOOL, msg_address, held),
+	PLAIN(IP, msg_address, address),  TEXT_OPTIONAL(msg_address, link, link),
+	ENUM(msg_address, claim, claims), PLAIN(BOOL, msg_address, held),
 	COUNT(msg_address, epoch),
 };
 static const struct field_table address_table = TABLE(address_rows, sizeof(struct msg_address));
@@ -291,8 +316,10 @@ static int check_peers(const struct message *m, const struct field_place *place,
 	return err;
 }
 
-#define KIND(fields, member, function) \
-	{ &(fields), offsetof(struct message, member), (function) }
+#define KIND(fields, member, function)                                  \
+	{                                                               \
+		&(fields), offsetof(struct message, member), (function) \
+	}
 static const struct message_kind kinds[] = {
 	[MESSAGE_HELLO] = KIND(hello_table, hello, NULL),
 	[MESSAGE_WELCOME] = KIND(welcome_table, welcome, check_welcome),
