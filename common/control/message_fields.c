@@ -97,180 +97,150 @@ const char *msg_peer_how_name(enum msg_peer_how how)
 #define SIZE_OF(type, member) .size = sizeof(((struct type *)NULL)->member)
 #define ROW(k, type, member)  .name = #member, .kind = FIELD_##k, AT(type, member)
 
-#define PLAIN(k, type, member)       \
-	{                            \
-		ROW(k, type, member) \
-	}
-#define PLAIN_OPTIONAL(k, type, member)                   \
-	{                                                 \
-		ROW(k, type, member), .is_optional = true \
-	}
-#define UINT(type, member, lo, hi)                                                       \
-	{                                                                                \
-		ROW(UINT, type, member), SIZE_OF(type, member), .min = (lo), .max = (hi) \
-	}
-#define COUNT(type, member) UINT(type, member, 0, MSG_INT_MAX)
-#define TEXT(type, member, which)                              \
-	{                                                      \
-		ROW(TEXT, type, member), .text = &which##_text \
-	}
-#define TEXT_OPTIONAL(type, member, which)                                          \
-	{                                                                           \
-		ROW(TEXT, type, member), .is_optional = true, .text = &which##_text \
-	}
-#define ENUM(type, member, table_of_names)                                                \
-	{                                                                                 \
-		ROW(ENUM, type, member), SIZE_OF(type, member), .names = (table_of_names) \
-	}
-#define OBJECT(type, member, fields)                          \
-	{                                                     \
-		ROW(OBJECT, type, member), .table = &(fields) \
-	}
-#define LIST(type, member, fields, most)                                                    \
-	{                                                                                   \
-		ROW(LIST, type, member), .count_offset = offsetof(struct type, n_##member), \
-					 .max = (most), .table = &(fields)                  \
-	}
-#define COUNTERS(type, member)                                                                  \
-	{                                                                                       \
-		ROW(COUNTERS, type, member), .count_offset = offsetof(struct type, n_##member), \
-					     .max = MSG_COUNTERS_MAX                            \
-	}
-#define RESERVED(k, field)                                              \
-	{                                                               \
-		.name = (field), .kind = FIELD_##k, .is_optional = true \
-	}
-#define TABLE(rows_of, octets)                                              \
-	{                                                                   \
-		(rows_of), sizeof(rows_of) / sizeof((rows_of)[0]), (octets) \
-	}
+#define PLAIN(k, type, member)          ROW(k, type, member)
+#define PLAIN_OPTIONAL(k, type, member) ROW(k, type, member), .is_optional = true
+#define UINT(type, member, lo, hi) \
+	ROW(UINT, type, member), SIZE_OF(type, member), .min = (lo), .max = (hi)
+#define COUNT(type, member)                UINT(type, member, 0, MSG_INT_MAX)
+#define TEXT(type, member, which)          ROW(TEXT, type, member), .text = &which##_text
+#define TEXT_OPTIONAL(type, member, which) TEXT(type, member, which), .is_optional = true
+
+#define ENUM(type, member, texts)    ROW(ENUM, type, member), SIZE_OF(type, member), .names = (texts)
+#define OBJECT(type, member, fields) ROW(OBJECT, type, member), .table = &(fields)
+
+#define MANY(type, member, most) .count_offset = offsetof(struct type, n_##member), .max = (most)
+
+#define LIST(type, member, fields, most) \
+	ROW(LIST, type, member), MANY(type, member, most), .table = &(fields)
+#define COUNTERS(type, member) ROW(COUNTERS, type, member), MANY(type, member, MSG_COUNTERS_MAX)
+#define RESERVED(k, field)     .name = (field), .kind = FIELD_##k, .is_optional = true
+#define TABLE(rows, type)      rows, sizeof(rows) / sizeof((rows)[0]), sizeof(type)
 
 /* Elements of lists that are no objects. */
 static const struct field ip_row[] = { { .kind = FIELD_IP } };
 static const struct field prefix_row[] = { { .kind = FIELD_PREFIX } };
 static const struct field name_row[] = { { .kind = FIELD_TEXT, .text = &name_text } };
-static const struct field_table ip_table = TABLE(ip_row, sizeof(struct ip));
-static const struct field_table prefix_table = TABLE(prefix_row, sizeof(struct ip_prefix));
-static const struct field_table name_table = TABLE(name_row, sizeof(const char *));
+static const struct field_table ip_table = { TABLE(ip_row, struct ip) };
+static const struct field_table prefix_table = { TABLE(prefix_row, struct ip_prefix) };
+static const struct field_table name_table = { TABLE(name_row, const char *) };
 
 static const struct field address_rows[] = {
-	PLAIN(IP, msg_address, address),  TEXT_OPTIONAL(msg_address, link, link),
-	ENUM(msg_address, claim, claims), PLAIN(BOOL, msg_address, held),
-	COUNT(msg_address, epoch),
+	{ PLAIN(IP, msg_address, address) },  { TEXT_OPTIONAL(msg_address, link, link) },
+	{ ENUM(msg_address, claim, claims) }, { PLAIN(BOOL, msg_address, held) },
+	{ COUNT(msg_address, epoch) },
 };
-static const struct field_table address_table = TABLE(address_rows, sizeof(struct msg_address));
+static const struct field_table address_table = { TABLE(address_rows, struct msg_address) };
 
 /* proto comes first: of another major version no other field may be judged. */
 static const struct field hello_rows[] = {
-	PLAIN(PROTO, msg_hello, proto),
-	TEXT(msg_hello, member, name),
-	PLAIN(HEX64, msg_hello, boot_id),
-	TEXT(msg_hello, version, version),
-	TEXT(msg_hello, dataplane, name),
-	LIST(msg_hello, addresses, address_table, MSG_ADDRESSES_MAX),
-	UINT(msg_hello, capacity, 1, MSG_INT_MAX),
-	COUNT(msg_hello, max_epoch),
-	LIST(msg_hello, ring_ids, name_table, MSG_RING_IDS_MAX),
+	{ PLAIN(PROTO, msg_hello, proto) },
+	{ TEXT(msg_hello, member, name) },
+	{ PLAIN(HEX64, msg_hello, boot_id) },
+	{ TEXT(msg_hello, version, version) },
+	{ TEXT(msg_hello, dataplane, name) },
+	{ LIST(msg_hello, addresses, address_table, MSG_ADDRESSES_MAX) },
+	{ UINT(msg_hello, capacity, 1, MSG_INT_MAX) },
+	{ COUNT(msg_hello, max_epoch) },
+	{ LIST(msg_hello, ring_ids, name_table, MSG_RING_IDS_MAX) },
 };
-static const struct field_table hello_table = TABLE(hello_rows, sizeof(struct msg_hello));
+static const struct field_table hello_table = { TABLE(hello_rows, struct msg_hello) };
 
 static const struct field member_rows[] = {
-	TEXT(msg_member, name, name),
-	LIST(msg_member, home, ip_table, MSG_ADDRESSES_MAX),
-	PLAIN_OPTIONAL(ENDPOINT, msg_member, escrow),
+	{ TEXT(msg_member, name, name) },
+	{ LIST(msg_member, home, ip_table, MSG_ADDRESSES_MAX) },
+	{ PLAIN_OPTIONAL(ENDPOINT, msg_member, escrow) },
 };
-static const struct field_table member_table = TABLE(member_rows, sizeof(struct msg_member));
+static const struct field_table member_table = { TABLE(member_rows, struct msg_member) };
 
 static const struct field welcome_rows[] = {
-	PLAIN(PROTO, msg_welcome, proto),
-	UINT(msg_welcome, number, 1, MSG_NUMBER_MAX),
-	TEXT(msg_welcome, cluster, name),
-	UINT(msg_welcome, heartbeat_ms, 10, 60000),
-	UINT(msg_welcome, suspect_ms, 10, 600000),
-	COUNT(msg_welcome, epoch),
-	LIST(msg_welcome, members, member_table, MSG_MEMBERS_MAX),
-	RESERVED(RESERVED, "ring"),
-	RESERVED(RESERVED_OBJECT, "successors"),
-	RESERVED(RESERVED, "pins"),
-	RESERVED(RESERVED, "revocations"),
+	{ PLAIN(PROTO, msg_welcome, proto) },
+	{ UINT(msg_welcome, number, 1, MSG_NUMBER_MAX) },
+	{ TEXT(msg_welcome, cluster, name) },
+	{ UINT(msg_welcome, heartbeat_ms, 10, 60000) },
+	{ UINT(msg_welcome, suspect_ms, 10, 600000) },
+	{ COUNT(msg_welcome, epoch) },
+	{ LIST(msg_welcome, members, member_table, MSG_MEMBERS_MAX) },
+	{ RESERVED(RESERVED, "ring") },
+	{ RESERVED(RESERVED_OBJECT, "successors") },
+	{ RESERVED(RESERVED, "pins") },
+	{ RESERVED(RESERVED, "revocations") },
 };
-static const struct field_table welcome_table = TABLE(welcome_rows, sizeof(struct msg_welcome));
+static const struct field_table welcome_table = { TABLE(welcome_rows, struct msg_welcome) };
 
 static const struct field error_rows[] = {
-	TEXT(msg_error, code, name),
-	TEXT_OPTIONAL(msg_error, of, type),
-	TEXT(msg_error, why, line),
+	{ TEXT(msg_error, code, name) },
+	{ TEXT_OPTIONAL(msg_error, of, type) },
+	{ TEXT(msg_error, why, line) },
 };
-static const struct field_table error_table = TABLE(error_rows, sizeof(struct msg_error));
+static const struct field_table error_table = { TABLE(error_rows, struct msg_error) };
 
 static const struct field heartbeat_rows[] = {
-	TEXT(msg_heartbeat, member, name),
-	UINT(msg_heartbeat, seq, 1, MSG_INT_MAX),
-	PLAIN(HEX64, msg_heartbeat, boot_id),
-	UINT(msg_heartbeat, load_ppm, 0, MSG_SHARE_MAX),
-	COUNT(msg_heartbeat, sas),
-	COUNT(msg_heartbeat, half_open),
-	UINT(msg_heartbeat, cpu_ppm, 0, MSG_SHARE_MAX),
-	ENUM(msg_heartbeat, state, states),
+	{ TEXT(msg_heartbeat, member, name) },
+	{ UINT(msg_heartbeat, seq, 1, MSG_INT_MAX) },
+	{ PLAIN(HEX64, msg_heartbeat, boot_id) },
+	{ UINT(msg_heartbeat, load_ppm, 0, MSG_SHARE_MAX) },
+	{ COUNT(msg_heartbeat, sas) },
+	{ COUNT(msg_heartbeat, half_open) },
+	{ UINT(msg_heartbeat, cpu_ppm, 0, MSG_SHARE_MAX) },
+	{ ENUM(msg_heartbeat, state, states) },
 };
-static const struct field_table heartbeat_table =
-    TABLE(heartbeat_rows, sizeof(struct msg_heartbeat));
+static const struct field_table heartbeat_table = { TABLE(heartbeat_rows, struct msg_heartbeat) };
 
-static const struct field ack_rows[] = { UINT(msg_ack, seq, 1, MSG_INT_MAX) };
-static const struct field_table ack_table = TABLE(ack_rows, sizeof(struct msg_ack));
+static const struct field ack_rows[] = { { UINT(msg_ack, seq, 1, MSG_INT_MAX) } };
+static const struct field_table ack_table = { TABLE(ack_rows, struct msg_ack) };
 
 static const struct field load_rows[] = {
-	UINT(msg_load, load_ppm, 0, MSG_SHARE_MAX),
-	UINT(msg_load, cpu_ppm, 0, MSG_SHARE_MAX),
-	COUNT(msg_load, sas),
-	COUNT(msg_load, half_open),
-	UINT(msg_load, capacity, 1, MSG_INT_MAX),
+	{ UINT(msg_load, load_ppm, 0, MSG_SHARE_MAX) },
+	{ UINT(msg_load, cpu_ppm, 0, MSG_SHARE_MAX) },
+	{ COUNT(msg_load, sas) },
+	{ COUNT(msg_load, half_open) },
+	{ UINT(msg_load, capacity, 1, MSG_INT_MAX) },
 };
-static const struct field_table load_table = TABLE(load_rows, sizeof(struct msg_load));
+static const struct field_table load_table = { TABLE(load_rows, struct msg_load) };
 
 static const struct field traffic_rows[] = {
-	COUNT(msg_traffic, octets_in),
-	COUNT(msg_traffic, octets_out),
-	COUNT(msg_traffic, packets_in),
-	COUNT(msg_traffic, packets_out),
+	{ COUNT(msg_traffic, octets_in) },
+	{ COUNT(msg_traffic, octets_out) },
+	{ COUNT(msg_traffic, packets_in) },
+	{ COUNT(msg_traffic, packets_out) },
 };
-static const struct field_table traffic_table = TABLE(traffic_rows, sizeof(struct msg_traffic));
+static const struct field_table traffic_table = { TABLE(traffic_rows, struct msg_traffic) };
 
 static const struct field report_rows[] = {
-	UINT(msg_report, interval_ms, 1, 3600000),
-	OBJECT(msg_report, load, load_table),
-	COUNTERS(msg_report, rates),
-	OBJECT(msg_report, traffic, traffic_table),
-	COUNTERS(msg_report, errors),
+	{ UINT(msg_report, interval_ms, 1, 3600000) },
+	{ OBJECT(msg_report, load, load_table) },
+	{ COUNTERS(msg_report, rates) },
+	{ OBJECT(msg_report, traffic, traffic_table) },
+	{ COUNTERS(msg_report, errors) },
 };
-static const struct field_table report_table = TABLE(report_rows, sizeof(struct msg_report));
+static const struct field_table report_table = { TABLE(report_rows, struct msg_report) };
 
 static const struct field peer_rows[] = {
-	ENUM(msg_peer, event, events),
-	TEXT(msg_peer, identity, line),
-	PLAIN(HEX64, msg_peer, spi),
-	PLAIN_OPTIONAL(HEX64, msg_peer, old_spi),
-	PLAIN_OPTIONAL(ENDPOINT, msg_peer, address),
-	TEXT_OPTIONAL(msg_peer, connection, name),
-	LIST(msg_peer, inner, prefix_table, MSG_INNER_MAX),
-	ENUM(msg_peer, how, hows),
-	PLAIN_OPTIONAL(IP, msg_peer, from),
-	COUNT(msg_peer, since_ms),
-	PLAIN_OPTIONAL(IP, msg_peer, lease),
+	{ ENUM(msg_peer, event, events) },
+	{ TEXT(msg_peer, identity, line) },
+	{ PLAIN(HEX64, msg_peer, spi) },
+	{ PLAIN_OPTIONAL(HEX64, msg_peer, old_spi) },
+	{ PLAIN_OPTIONAL(ENDPOINT, msg_peer, address) },
+	{ TEXT_OPTIONAL(msg_peer, connection, name) },
+	{ LIST(msg_peer, inner, prefix_table, MSG_INNER_MAX) },
+	{ ENUM(msg_peer, how, hows) },
+	{ PLAIN_OPTIONAL(IP, msg_peer, from) },
+	{ COUNT(msg_peer, since_ms) },
+	{ PLAIN_OPTIONAL(IP, msg_peer, lease) },
 };
-const struct field_table message_peer_table = TABLE(peer_rows, sizeof(struct msg_peer));
+const struct field_table message_peer_table = { TABLE(peer_rows, struct msg_peer) };
 
 static const struct field peers_rows[] = {
-	PLAIN_OPTIONAL(BOOL, msg_peers, reset),
-	LIST(msg_peers, entries, message_peer_table, MSG_PEERS_MAX),
+	{ PLAIN_OPTIONAL(BOOL, msg_peers, reset) },
+	{ LIST(msg_peers, entries, message_peer_table, MSG_PEERS_MAX) },
 };
-static const struct field_table peers_table = TABLE(peers_rows, sizeof(struct msg_peers));
+static const struct field_table peers_table = { TABLE(peers_rows, struct msg_peers) };
 
 static const struct field bye_rows[] = {
-	TEXT(msg_bye, reason, line),
-	LIST(msg_bye, released, ip_table, MSG_ADDRESSES_MAX),
+	{ TEXT(msg_bye, reason, line) },
+	{ LIST(msg_bye, released, ip_table, MSG_ADDRESSES_MAX) },
 };
-static const struct field_table bye_table = TABLE(bye_rows, sizeof(struct msg_bye));
+static const struct field_table bye_table = { TABLE(bye_rows, struct msg_bye) };
 
 static const struct field_table ok_table = { NULL, 0, 0 };
 
@@ -316,20 +286,17 @@ static int check_peers(const struct message *m, const struct field_place *place,
 	return err;
 }
 
-#define KIND(fields, member, function)                                  \
-	{                                                               \
-		&(fields), offsetof(struct message, member), (function) \
-	}
+#define KIND(fields, member, check) &(fields), offsetof(struct message, member), (check)
 static const struct message_kind kinds[] = {
-	[MESSAGE_HELLO] = KIND(hello_table, hello, NULL),
-	[MESSAGE_WELCOME] = KIND(welcome_table, welcome, check_welcome),
-	[MESSAGE_ERROR] = KIND(error_table, error, NULL),
-	[MESSAGE_HEARTBEAT] = KIND(heartbeat_table, heartbeat, NULL),
-	[MESSAGE_ACK] = KIND(ack_table, ack, NULL),
-	[MESSAGE_REPORT] = KIND(report_table, report, NULL),
-	[MESSAGE_PEER] = KIND(peers_table, peers, check_peers),
-	[MESSAGE_BYE] = KIND(bye_table, bye, NULL),
-	[MESSAGE_OK] = KIND(ok_table, hello, NULL),
+	[MESSAGE_HELLO] = { KIND(hello_table, hello, NULL) },
+	[MESSAGE_WELCOME] = { KIND(welcome_table, welcome, check_welcome) },
+	[MESSAGE_ERROR] = { KIND(error_table, error, NULL) },
+	[MESSAGE_HEARTBEAT] = { KIND(heartbeat_table, heartbeat, NULL) },
+	[MESSAGE_ACK] = { KIND(ack_table, ack, NULL) },
+	[MESSAGE_REPORT] = { KIND(report_table, report, NULL) },
+	[MESSAGE_PEER] = { KIND(peers_table, peers, check_peers) },
+	[MESSAGE_BYE] = { KIND(bye_table, bye, NULL) },
+	[MESSAGE_OK] = { KIND(ok_table, hello, NULL) },
 };
 
 const struct message_kind *message_kind_of(enum message_type type)
