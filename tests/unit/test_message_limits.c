@@ -200,6 +200,37 @@ static void test_fit_small_peers(void **state)
 	assert_in_range(out.len, 1, FRAME_MAX);
 }
 
+/* However full a frame becomes, octet by octet: what is said to fit does. */
+static void test_fit_to_the_octet(void **state)
+{
+	static struct msg_peer entries[MSG_PEERS_MAX];
+	struct message m = { .type = MESSAGE_PEER,
+			     .id = MSG_INT_MAX,
+			     .peers = { true, entries, 0 } };
+	char identity[MSG_TEXT_MAX + 1], first[MSG_TEXT_MAX + 1];
+	size_t least = FRAME_MAX;
+	struct bytes out;
+
+	(void)state;
+	memset(identity, 'a', 160);
+	identity[160] = '\0';
+	for (size_t i = 0; i < COUNT_OF(entries); i++) {
+		entries[i] = small_peer;
+		entries[i].identity = identity;
+	}
+	entries[0].identity = first;
+	for (size_t len = 1; len <= MSG_TEXT_MAX; len++) {
+		memset(first, 'a', len);
+		first[len] = '\0';
+		m.peers.n_entries = message_fit_peers(entries, COUNT_OF(entries));
+		assert_true(m.peers.n_entries < COUNT_OF(entries));
+		encode_or_fail(&m, "what fits", &out);
+		if (FRAME_MAX - out.len < least)
+			least = FRAME_MAX - out.len;
+	}
+	assert_in_range(least, 0, 100);
+}
+
 /* The largest entries there can be: quotes need two octets each. */
 static void test_fit_large_peers(void **state)
 {
@@ -246,6 +277,7 @@ int main(void)
 		cmocka_unit_test(test_list_limits_decoding),
 		cmocka_unit_test(test_list_limits_encoding),
 		cmocka_unit_test(test_fit_small_peers),
+		cmocka_unit_test(test_fit_to_the_octet),
 		cmocka_unit_test(test_fit_large_peers),
 	};
 
