@@ -46,14 +46,15 @@ bool endpoint_is_equal(const struct endpoint *a, const struct endpoint *b)
 int ip_add(const struct ip *ip, uint64_t n, struct ip *out)
 {
 	struct ip sum = *ip;
-	uint64_t carry = n;
+	unsigned int carry = 0;
 
-	for (size_t i = ip_size(ip); i > 0 && carry > 0; i--) {
-		carry += sum.octets[i - 1];
+	for (size_t i = ip_size(ip); i > 0; i--) {
+		carry += sum.octets[i - 1] + (unsigned int)(n & 0xff);
 		sum.octets[i - 1] = (uint8_t)carry;
 		carry >>= 8;
+		n >>= 8;
 	}
-	if (carry > 0)
+	if (carry > 0 || n > 0)
 		return ERR_VALUE;
 	*out = sum;
 	return 0;
@@ -122,21 +123,28 @@ int endpoint_parse(const char *text, struct endpoint *out)
 	return 0;
 }
 
-/* Sets (or checks for) host bits beyond the prefix length. */
+/* The bits of octet i that lie beyond a prefix length. */
+static uint8_t host_mask(size_t i, uint8_t bits)
+{
+	size_t first = i * 8;
+
+	if (bits >= first + 8)
+		return 0;
+	if (bits <= first)
+		return 0xff;
+	return (uint8_t)(0xff >> (bits - first));
+}
+
+/* The address with the bits beyond the prefix length all set or all clear. */
 static struct ip with_host_bits(const struct ip *ip, uint8_t bits, bool set)
 {
 	struct ip out = *ip;
 
 	for (size_t i = 0; i < ip_size(ip); i++) {
-		size_t first = i * 8;
-		uint8_t mask = 0;
+		unsigned int mask = host_mask(i, bits);
+		unsigned int octet = out.octets[i];
 
-		if (bits <= first)
-			mask = 0xff;
-		else if (bits < first + 8)
-			mask = (uint8_t)(0xff >> (bits - first));
-		out.octets[i] =
-		    set ? (uint8_t)(out.octets[i] | mask) : (uint8_t)(out.octets[i] & ~mask);
+		out.octets[i] = (uint8_t)(set ? octet | mask : octet & ~mask);
 	}
 	return out;
 }

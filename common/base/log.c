@@ -3,7 +3,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #define LINE_MAX_LEN 1024
 
@@ -61,18 +63,27 @@ static void write_journal(void *ctx, enum log_level level, enum log_group group,
 	fprintf(stderr, "<%d>%s: %s\n", syslog_levels[level], log_group_name(group), line);
 }
 
+/* The variable alone says nothing: it is inherited by programs whose output goes elsewhere. */
+static bool is_stderr_the_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM"); /* "device:inode" */
+	unsigned long long device, inode;
+	struct stat st;
+
+	return stream != NULL && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+	       fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+}
+
 struct logger log_stderr(enum log_level level, const char *program)
 {
-	bool is_journal = getenv("JOURNAL_STREAM") != NULL;
-
-	return (struct logger){ level, is_journal ? write_journal : write_plain,
+	return (struct logger){ level, is_stderr_the_journal() ? write_journal : write_plain,
 				(void *)(uintptr_t)program };
 }
 
 void log_write(const struct logger *lg, enum log_level level, enum log_group group, const char *fmt,
 	       ...)
 {
-	char line[LINE_MAX_LEN];
+	char line[LINE_MAX_LEN] = "";
 	va_list args;
 
 	if (lg == NULL || level > lg->level)
@@ -82,32 +93,31 @@ void log_write(const struct logger *lg, enum log_level level, enum log_group gro
 	va_end(args);
 	/* One event, one line, whatever text it carries: nobody forges entries or colours. */
 	for (char *c = line; *c != '\0'; c++) {
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
+		if (*c < ' ' || *c > '~')
 			*c = '?';
 	}
 	lg->write(lg->ctx, level, group, line);
 }
 
+/* Lines are counted from when the bucket was full, so that the zero value is a full one. */
 bool log_limit_is_allowed(struct log_limit *limit, uint64_t now_ms, uint64_t *suppressed)
 {
-	uint64_t gained;
+	uint64_t regained = 0;
 
-	if (limit->last_ms == 0) {
-		limit->tokens = limit->burst;
+	if (limit->interval_ms > 0 && now_ms > limit->last_ms)
+		regained = (now_ms - limit->last_ms) / limit->interval_ms;
+	if (regained >= limit->spent) {
+		limit->spent = 0;
 		limit->last_ms = now_ms;
+	} else {
+		limit->spent -= (uint32_t)regained;
+		limit->last_ms += regained * limit->interval_ms;
 	}
-	gained = limit->interval_ms > 0 ? (now_ms - limit->last_ms) / limit->interval_ms : 0;
-	if (gained > 0) {
-		limit->tokens = gained >= limit->burst - limit->tokens
-				    ? limit->burst
-				    : limit->tokens + (uint32_t)gained;
-		limit->last_ms = now_ms;
-	}
-	if (limit->tokens == 0) {
+	if (limit->spent >= limit->burst) {
 		limit->suppressed++;
 		return false;
 	}
-	limit->tokens--;
+	limit->spent++;
 	*suppressed = limit->suppressed;
 	limit->suppressed = 0;
 	return true;

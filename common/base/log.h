@@ -55,7 +55,10 @@ bool log_level_parse(const char *text, enum log_level *out);
  */
 struct logger log_stderr(enum log_level level, const char *program);
 
-/* lg may be NULL: then nothing happens. */
+/*
+ * lg may be NULL: then nothing happens. Lines are printable ASCII of at most 1023 octets: other
+ * octets become '?', the rest is cut.
+ */
 __attribute__((format(printf, 4, 5))) void log_write(const struct logger *lg, enum log_level level,
 						     enum log_group group, const char *fmt, ...);
 
@@ -66,14 +69,14 @@ __attribute__((format(printf, 4, 5))) void log_write(const struct logger *lg, en
 
 /*
  * A token bucket for lines that strangers can provoke: burst lines at once, then one each
- * interval_ms. is_allowed counts what it suppresses; suppressed is reset and reported by the next
- * line that passes.
+ * interval_ms (0: no more, ever). is_allowed counts what it suppresses; suppressed is reset and
+ * reported by the next line that passes. Set the first two fields and leave the others 0.
  */
 struct log_limit {
 	uint32_t burst;
 	uint32_t interval_ms;
-	uint32_t tokens;
-	uint64_t last_ms;
+	uint32_t spent;   /* lines written and not yet regained */
+	uint64_t last_ms; /* when the last one was regained */
 	uint64_t suppressed;
 };
 
