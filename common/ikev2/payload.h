@@ -19,17 +19,18 @@ struct payload {
 struct payload_list {
 	size_t n;
 	struct payload items[IKE_MAX_PAYLOADS];
-	uint8_t sk_first; /* the Next Payload field of the last payload if it is SK or SKF */
+	uint8_t sk_first; /* Next Payload of the last one if it is SK or SKF, else 0 */
 };
 
 /*
- * first is the type of the first payload, octets the chain. Payload types that const.h does not
- * know are left out of the list. SK and SKF end the chain, and their Next Payload is the first
- * inner type. Returns 0 or
+ * first is the type of the first payload, octets the chain; first 0 and no octets is an empty one.
+ * Payload types that const.h does not know are left out of the list. SK and SKF end the chain, and
+ * their Next Payload is the first inner type. Bodies have a ptr even when empty. Returns 0 or
  *   ERR_TRUNCATED  a payload is longer than what is left, or than its own header
  *   ERR_TRAILING   octets after the last payload
  *   ERR_LIMIT      more than IKE_MAX_PAYLOADS, unknown ones included
- *   ERR_CRITICAL   an unknown payload with the critical bit: *critical is its type
+ *   ERR_CRITICAL   an unknown payload with the critical bit: *critical is its type; what
+ *                  follows it was not looked at
  */
 MUST_USE int payload_list_decode(uint8_t first, struct bytes octets, struct payload_list *out,
 				 uint8_t *critical);
@@ -43,16 +44,26 @@ MUST_USE int payload_get_optional(const struct payload_list *list, uint8_t type,
 
 /*
  * Writing: the chain patches the Next Payload field of what came before, so callers never compute
- * it. Between payload_open() and payload_close() the body is written to w.
+ * it. Between payload_open() and payload_close() the body is written to w. Errors are left in w:
+ *   ERR_VALUE      type 0, and SK and SKF, which sk.h writes
+ *   ERR_LIMIT      more than IKE_MAX_PAYLOADS
+ *   ERR_TOO_LONG   a body beyond 16 bits
+ *   ERR_BAD_STATE  opened, closed or finished out of order
+ * Any other type may be written, also such as the decoder leaves out.
  */
 struct payload_writer {
 	struct wr *w;
+	size_t start;        /* of the message in w; SIZE_MAX: a chain without header */
 	size_t next_field;   /* place of the Next Payload octet to patch; SIZE_MAX: keep in first */
-	size_t length_field; /* of the open payload */
-	uint8_t first;       /* type of the first payload of a chain that has no field yet */
+	size_t length_field; /* of the open payload; SIZE_MAX: none is open */
+	size_t n;
+	uint8_t first; /* type of the first payload of a chain that has no field yet */
 };
 
-/* A message: header first, its Next Payload patched later. h->length is ignored. */
+/*
+ * A message, from where w is: a non-ESP marker may be there already. The header comes first, its
+ * next_payload and length are ignored and patched later.
+ */
 struct payload_writer message_open(struct wr *w, const struct ike_header *h);
 
 /* A chain without header in front, as inside SK: the caller fetches .first at the end. */
@@ -64,7 +75,7 @@ void payload_close(struct payload_writer *p);
 /* A whole payload at once. */
 void payload_put(struct payload_writer *p, uint8_t type, struct bytes body);
 
-/* Fills in the header's Length of a message that began at offset 0 of w. */
+/* Fills in the header's Length. */
 void message_close(struct payload_writer *p);
 
 #endif
