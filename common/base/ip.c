@@ -232,6 +232,43 @@ bool ip_range_is_prefix(const struct ip_range *range, struct ip_prefix *out)
 	return false;
 }
 
+/* The largest prefix that begins at first and does not go beyond last. */
+static struct ip_prefix largest_prefix(const struct ip *first, const struct ip *last)
+{
+	uint8_t bits = (uint8_t)(ip_size(first) * 8);
+	struct ip_prefix prefix = { *first, bits };
+
+	while (bits > 0) {
+		struct ip_prefix wider = { with_host_bits(first, (uint8_t)(bits - 1), false),
+					   (uint8_t)(bits - 1) };
+		struct ip_range whole = ip_prefix_range(&wider);
+
+		if (!ip_is_equal(&wider.ip, first) || ip_compare(&whole.last, last) > 0)
+			break;
+		prefix = wider;
+		bits--;
+	}
+	return prefix;
+}
+
+size_t ip_range_prefixes(const struct ip_range *range, struct ip_prefix *out, size_t cap)
+{
+	struct ip first = range->first;
+	size_t n = 0;
+
+	for (;;) {
+		struct ip_prefix prefix = largest_prefix(&first, &range->last);
+		struct ip_range whole = ip_prefix_range(&prefix);
+
+		if (n < cap)
+			out[n] = prefix;
+		n++;
+		if (ip_compare(&whole.last, &range->last) >= 0 ||
+		    ip_add(&whole.last, 1, &first) != 0)
+			return n;
+	}
+}
+
 bool ip_prefix_has(const struct ip_prefix *prefix, const struct ip *ip)
 {
 	struct ip base;

@@ -84,6 +84,12 @@ struct ip_range ip_prefix_range(const struct ip_prefix *prefix);
 /* True and the prefix if the range is exactly one. */
 bool ip_range_is_prefix(const struct ip_range *range, struct ip_prefix *out);
 
+/*
+ * The fewest prefixes that make up the range, in order; at most 254. Returns how many there are and
+ * writes up to cap of them.
+ */
+size_t ip_range_prefixes(const struct ip_range *range, struct ip_prefix *out, size_t cap);
+
 bool ip_prefix_has(const struct ip_prefix *prefix, const struct ip *ip);
 bool ip_range_has(const struct ip_range *range, const struct ip *ip);
 

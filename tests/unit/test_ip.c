@@ -423,15 +423,56 @@ static void test_sockaddr_of_other_kinds(void **state)
 	assert_int_equal(ep.port, 77);
 }
 
+static void test_prefixes_of_a_range(void **state)
+{
+	static const struct {
+		const char *first, *last;
+		size_t n;
+		const char *prefixes[4]; /* the first of them */
+	} cases[] = {
+		{ "10.1.0.201", "10.1.0.201", 1, { "10.1.0.201/32" } },
+		{ "10.1.0.0", "10.1.0.127", 1, { "10.1.0.0/25" } },
+		{ "0.0.0.0", "255.255.255.255", 1, { "0.0.0.0/0" } },
+		{ "10.0.0.1",
+		  "10.0.0.6",
+		  4,
+		  { "10.0.0.1/32", "10.0.0.2/31", "10.0.0.4/31", "10.0.0.6/32" } },
+		{ "255.255.255.254", "255.255.255.255", 1, { "255.255.255.254/31" } },
+		{ "2001:db8::", "2001:db8::2", 2, { "2001:db8::/127", "2001:db8::2/128" } },
+		{ "::1", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe", 254, { "::1/128", "::2/127" } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct ip_range range;
+		struct ip_prefix out[4];
+		char text[PREFIX_TEXT_MAX];
+
+		assert_int_equal(ip_parse(cases[i].first, &range.first), 0);
+		assert_int_equal(ip_parse(cases[i].last, &range.last), 0);
+		assert_int_equal(ip_range_prefixes(&range, out, 4), cases[i].n);
+		assert_int_equal(ip_range_prefixes(&range, out, 0), cases[i].n);
+		for (size_t k = 0; k < 4 && cases[i].prefixes[k] != NULL; k++)
+			assert_string_equal(ip_prefix_format(&out[k], text), cases[i].prefixes[k]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ip_text),     cmocka_unit_test(test_endpoint_text),
-		cmocka_unit_test(test_prefix_text), cmocka_unit_test(test_no_address),
-		cmocka_unit_test(test_bytes),       cmocka_unit_test(test_compare),
-		cmocka_unit_test(test_add),         cmocka_unit_test(test_ranges_and_prefixes),
-		cmocka_unit_test(test_membership),  cmocka_unit_test(test_intersection),
-		cmocka_unit_test(test_sockaddr),    cmocka_unit_test(test_sockaddr_of_other_kinds),
+		cmocka_unit_test(test_ip_text),
+		cmocka_unit_test(test_endpoint_text),
+		cmocka_unit_test(test_prefix_text),
+		cmocka_unit_test(test_no_address),
+		cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_compare),
+		cmocka_unit_test(test_add),
+		cmocka_unit_test(test_ranges_and_prefixes),
+		cmocka_unit_test(test_membership),
+		cmocka_unit_test(test_intersection),
+		cmocka_unit_test(test_sockaddr),
+		cmocka_unit_test(test_sockaddr_of_other_kinds),
+		cmocka_unit_test(test_prefixes_of_a_range),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
