@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/ikev2/responder/ike_sa.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "common/ikev2/notify.h"
+
+/*
+ * IKE_AUTH at the responder with a pre-shared key (RFC 7296, 1.2, 2.15, 2.21.2). Two halves: judge
+ * the request and hand the Child SA to the data plane; when it is in place, or refused, answer.
+ *
+ * Whether the identity or the key was wrong is not to be told, by content or by time: an unknown
+ * identity is checked against a key that nobody has.
+ */
+struct auth_request {
+	struct bytes idi_body; /* as on the wire: it is what AUTH covers */
+	struct id_body idi;
+	struct auth_body auth;
+	struct sa_payload sa;
+	struct ts_list tsi, tsr;
+	bool has_initial_contact;
+};
+
+static void read_auth_notifies(const struct payload_list *list, struct auth_request *out)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		struct notify n;
+
+		if (list->items[i].type != PAYLOAD_NOTIFY ||
+		    notify_decode(list->items[i].body, &n) != 0)
+			continue;
+		if (n.type == NOTIFY_INITIAL_CONTACT)
+			out->has_initial_contact = true;
+	}
+}
+
+/* ERR_MISSING for AUTH alone means that the peer wants EAP (RFC 7296, 2.16). */
+static int decode_auth(const struct payload_list *list, struct auth_request *out)
+{
+	struct bytes auth, sa, tsi, tsr;
+	int err;
+
+	memset(out, 0, sizeof(*out));
+	if ((err = payload_get(list, PAYLOAD_IDI, &out->idi_body)) != 0 ||
+	    (err = payload_get(list, PAYLOAD_SA, &sa)) != 0 ||
+	    (err = payload_get(list, PAYLOAD_TSI, &tsi)) != 0 ||
+	    (err = payload_get(list, PAYLOAD_TSR, &tsr)) != 0 ||
+	    (err = payload_get_optional(list, PAYLOAD_AUTH, &auth)) != 0)
+		return err;
+	if ((err = id_decode(out->idi_body, &out->idi)) != 0 ||
+	    (err = sa_decode(sa, &out->sa)) != 0 || (err = ts_decode(tsi, &out->tsi)) != 0 ||
+	    (err = ts_decode(tsr, &out->tsr)) != 0)
+		return err;
+	if (auth.ptr != NULL && (err = auth_decode(auth, &out->auth)) != 0)
+		return err;
+	read_auth_notifies(list, out);
+	return 0;
+}
+
+static void refuse(struct responder *r, struct ike_sa *sa, uint64_t now_ms,
+		   const struct request *req, uint16_t type, const char *why)
+{
+	respond_notify(r, sa, req->path, EXCHANGE_IKE_AUTH, req->header.message_id, type,
+		       (struct bytes){ NULL, 0 });
+	ike_sa_change_state(r, sa, SA_FAILED, why);
+	ike_sa_forget_half_open(sa);
+	ike_sa_set_timer(r, sa, now_ms + r->conf.half_open_timeout_ms);
+}
+
+/* Same work whether or not there is such a peer. */
+static const struct policy_peer *authenticate(struct responder *r, const struct ike_sa *sa,
+					      const struct auth_request *in)
+{
+	const struct policy_peer *peer = policy_find(r->policy, &in->idi);
+	const struct half_open *h = sa->half_open;
+	struct bytes psk = { r->no_psk, sizeof(r->no_psk) };
+	uint8_t want[PRF_MAX_SIZE];
+	bool is_right;
+
+	if (peer != NULL)
+		psk = peer->psk;
+	if (auth_psk_compute(r->crypto, sa->suite.prf->id, psk,
+			     (struct bytes){ h->request.ptr, h->request.len },
+			     (struct bytes){ h->nr, sizeof(h->nr) }, key_bytes(&sa->keys.pi),
+			     in->idi_body, want) != 0)
+		return NULL;
+	is_right =
+	    secret_is_equal(in->auth.data, (struct bytes){ want, prf_size(sa->suite.prf->id) });
+	wipe(want, sizeof(want));
+	return is_right && in->auth.method == AUTH_SHARED_KEY ? peer : NULL;
+}
+
+/* Sets up sa->child, keys included; returns the notify type that refuses it, or 0. */
+static uint16_t make_child(struct responder *r, struct ike_sa *sa, const struct auth_request *in)
+{
+	const struct policy_connection *conn = sa->peer->connection;
+	const struct half_open *h = sa->half_open;
+	struct child *child = &sa->child;
+	struct esp_suite suite;
+	uint32_t spi_out;
+
+	/* The peer did not move to 4500: it does not know NAT traversal, RFC 7296, 2.23. */
+	if (r->conf.force_encap && sa->path.local.port != IKE_NATT_PORT) {
+		log_warn(r->lg, LG_IKE, "%016" PRIx64 " cannot encapsulate ESP in UDP: no Child SA",
+			 sa->spi_r);
+		return NOTIFY_NO_PROPOSAL_CHOSEN;
+	}
+	if (sa_choose_esp(&in->sa, conn->suites, conn->n_suites, true, &suite, &sa->child_proposal,
+			  &spi_out) != 0)
+		return NOTIFY_NO_PROPOSAL_CHOSEN;
+	if (ts_narrow(&in->tsi, policy_peer_remote(sa->peer), &child->remote) != 0 ||
+	    ts_narrow(&in->tsr, &conn->local, &child->local) != 0)
+		return NOTIFY_TS_UNACCEPTABLE;
+	child->suite = suite;
+	child->spi_out = spi_out;
+	if (ike_sa_add_child(r, sa) != 0)
+		return NOTIFY_NO_ADDITIONAL_SAS;
+	if (child_keys_derive(r->crypto, sa->suite.prf->id, key_bytes(&sa->keys.d), &suite,
+			      (struct bytes){ NULL, 0 }, (struct bytes){ h->ni, h->ni_len },
+			      (struct bytes){ h->nr, sizeof(h->nr) }, &child->keys) != 0) {
+		ike_sa_drop_child(r, sa);
+		return NOTIFY_NO_ADDITIONAL_SAS;
+	}
+	return 0;
+}
+
+/* RFC 7296, 2.4: the peer says that it has no other SAs with us. */
+static void replace_older(struct responder *r, const struct ike_sa *sa, uint64_t now_ms)
+{
+	struct ike_sa *next;
+
+	for (struct ike_sa *old = sa->older; old != NULL; old = next) {
+		next = old->older;
+		if (old->state == SA_ESTABLISHED)
+			ike_sa_close(r, old, now_ms, REASON_REPLACED);
+	}
+}
+
+static int remember_identity(struct responder *r, struct ike_sa *sa, const struct auth_request *in,
+			     const struct policy_peer *peer)
+{
+	sa->id_octets = malloc(in->idi.data.len > 0 ? in->idi.data.len : 1);
+	if (sa->id_octets == NULL)
+		return ERR_NO_MEMORY;
+	if (in->idi.data.len > 0)
+		memcpy(sa->id_octets, in->idi.data.ptr, in->idi.data.len);
+	sa->id = (struct id_body){ in->idi.type, { sa->id_octets, in->idi.data.len } };
+	sa->peer = peer;
+	ike_sa_link_peer(r, sa);
+	return 0;
+}
+
+void exchange_auth(struct responder *r, struct ike_sa *sa, uint64_t now_ms,
+		   const struct request *req)
+{
+	const struct policy_peer *peer;
+	struct auth_request in;
+
+	sa->path = *req->path;
+	if (decode_auth(req->payloads, &in) != 0) {
+		count(r, RESPONDER_SYNTAX);
+		refuse(r, sa, now_ms, req, NOTIFY_INVALID_SYNTAX, "malformed IKE_AUTH");
+		return;
+	}
+	peer = authenticate(r, sa, &in);
+	if (peer == NULL || remember_identity(r, sa, &in, peer) != 0) {
+		char id[ID_TEXT_MAX];
+
+		count(r, RESPONDER_AUTH_FAILED);
+		log_info(r->lg, LG_IKE, "%016" PRIx64 " authentication of %s failed", sa->spi_r,
+			 id_format(&in.idi, id));
+		refuse(r, sa, now_ms, req, NOTIFY_AUTHENTICATION_FAILED, "AUTH is wrong");
+		return;
+	}
+	count(r, RESPONDER_AUTH_OK);
+	sa->is_initial_contact = in.has_initial_contact;
+	sa->since_ms = now_ms;
+	ike_sa_change_state(r, sa, SA_INSTALLING, "authenticated");
+	sa->child_error = make_child(r, sa, &in);
+	if (sa->child_error != 0) {
+		auth_finish(r, sa, now_ms);
+		return;
+	}
+	ike_sa_set_timer(r, sa, now_ms + r->conf.half_open_timeout_ms);
+	action_child_add(r, sa);
+}
+
+static void put_id_and_auth(struct responder *r, const struct ike_sa *sa,
+			    struct payload_writer *chain)
+{
+	const struct half_open *h = sa->half_open;
+	uint8_t id_octets[4 + ID_TEXT_MAX], data[PRF_MAX_SIZE];
+	struct wr w = wr_init(id_octets, sizeof(id_octets));
+	struct auth_body auth = { AUTH_SHARED_KEY, { data, prf_size(sa->suite.prf->id) } };
+	struct bytes id;
+
+	id_encode(&w, &r->conf.id);
+	if (wr_finish(&w, &id) != 0 ||
+	    auth_psk_compute(r->crypto, sa->suite.prf->id, sa->peer->psk,
+			     (struct bytes){ h->response.ptr, h->response.len },
+			     (struct bytes){ h->ni, h->ni_len }, key_bytes(&sa->keys.pr), id,
+			     data) != 0) {
+		wr_fail(chain->w, ERR_CRYPTO);
+		return;
+	}
+	payload_put(chain, PAYLOAD_IDR, id);
+	payload_open(chain, PAYLOAD_AUTH);
+	auth_encode(chain->w, &auth);
+	payload_close(chain);
+	wipe(data, sizeof(data));
+}
+
+static void put_child(const struct ike_sa *sa, struct payload_writer *chain)
+{
+	uint8_t spi[4];
+	struct wr spi_writer = wr_init(spi, sizeof(spi));
+	struct sa_payload answer = { .n = 1 };
+
+	wr_u32(&spi_writer, sa->child.spi_in);
+	answer.proposals[0] = sa->child_proposal;
+	answer.proposals[0].spi = (struct bytes){ spi, sizeof(spi) };
+	payload_open(chain, PAYLOAD_SA);
+	sa_encode(chain->w, &answer);
+	payload_close(chain);
+	payload_open(chain, PAYLOAD_TSI);
+	ts_encode(chain->w, &sa->child.remote);
+	payload_close(chain);
+	payload_open(chain, PAYLOAD_TSR);
+	ts_encode(chain->w, &sa->child.local);
+	payload_close(chain);
+}
+
+void auth_finish(struct responder *r, struct ike_sa *sa, uint64_t now_ms)
+{
+	struct wr w;
+	struct payload_writer chain = response_chain(r, &w);
+
+	put_id_and_auth(r, sa, &chain);
+	if (sa->child_error == 0) {
+		put_child(sa, &chain);
+	} else {
+		count(r, RESPONDER_CHILD_FAILED);
+		chain_put_notify(&chain, sa->child_error, (struct bytes){ NULL, 0 });
+	}
+	respond(r, sa, &sa->path, EXCHANGE_IKE_AUTH, sa->rx_next - 1, &chain);
+	ike_sa_forget_half_open(sa);
+	child_keys_wipe(&sa->child.keys);
+	ike_sa_change_state(r, sa, SA_ESTABLISHED,
+			    sa->child_error == 0 ? "Child SA in place"
+						 : notify_name(sa->child_error));
+	if (sa->is_initial_contact)
+		replace_older(r, sa, now_ms);
+	action_peer(r, ACTION_PEER_UP, sa, REASON_DELETED);
+	if (r->conf.dpd_ms > 0)
+		ike_sa_set_timer(r, sa, now_ms + r->conf.dpd_ms);
+	else
+		timers_clear(&r->timers, &sa->timer);
+}

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/ikev2/responder/ike_sa.h"
+
+#include <inttypes.h>
+
+#include "common/ikev2/notify.h"
+
+/*
+ * IKE_SA_INIT at the responder (RFC 7296, 1.2, 2.6, 2.7): nothing is kept for a request that gets
+ * COOKIE, INVALID_KE_PAYLOAD or NO_PROPOSAL_CHOSEN. And what takes its place in a resumption (RFC
+ * 5723): without tickets of our own the answer is TICKET_NACK, never silence, because peers repeat
+ * an unanswered request for ever.
+ */
+#define NONCE_SIZE 32
+
+struct init_request {
+	struct sa_payload sa;
+	struct ke_body ke;
+	struct bytes ni;
+	struct bytes cookie;
+	struct bytes nat_source, nat_destination; /* of the first match, else empty */
+	bool has_nat_detection;
+	bool is_behind_nat; /* we are */
+	bool is_redirectable;
+	struct ip redirected_from;
+};
+
+static void read_redirected_from(struct bytes data, struct init_request *out)
+{
+	struct gateway gw;
+
+	/* Also from a name: it shows support, only the address stays unknown. */
+	if (redirect_decode(data, (struct bytes){ NULL, 0 }, &gw) != 0)
+		return;
+	out->is_redirectable = true;
+	if (gw.type != GATEWAY_FQDN && ip_from_bytes(gw.id, &out->redirected_from) != 0)
+		out->redirected_from = (struct ip){ .family = IP_NONE };
+}
+
+/* The destination hash is of our address as the peer sees it: if it differs, a NAT is before us. */
+static void check_nat(struct responder *r, const struct request *req, struct bytes data,
+		      struct init_request *out)
+{
+	uint8_t want[NATD_SIZE];
+
+	out->has_nat_detection = true;
+	if (natd_compute(r->crypto, req->header.spi_i, req->header.spi_r, &req->path->local,
+			 want) == 0)
+		out->is_behind_nat = !bytes_is_equal(data, (struct bytes){ want, sizeof(want) });
+}
+
+static void read_notify(struct responder *r, const struct request *req, struct bytes body,
+			bool is_first, struct init_request *out)
+{
+	struct notify n;
+
+	if (notify_decode(body, &n) != 0)
+		return;
+	switch (n.type) {
+	case NOTIFY_COOKIE:
+		/* RFC 7296, 2.6: it MUST be the first payload. */
+		if (is_first)
+			out->cookie = n.data;
+		break;
+	case NOTIFY_NAT_DETECTION_DESTINATION_IP:
+		check_nat(r, req, n.data, out);
+		break;
+	case NOTIFY_REDIRECT_SUPPORTED:
+		out->is_redirectable = true;
+		break;
+	case NOTIFY_REDIRECTED_FROM:
+		read_redirected_from(n.data, out);
+		break;
+	default:
+		break;
+	}
+}
+
+static void read_notifies(struct responder *r, const struct request *req, struct init_request *out)
+{
+	for (size_t i = 0; i < req->payloads->n; i++) {
+		const struct payload *p = &req->payloads->items[i];
+
+		if (p->type == PAYLOAD_NOTIFY)
+			read_notify(r, req, p->body, i == 0, out);
+	}
+}
+
+static int decode_init(struct responder *r, const struct request *req, struct init_request *out)
+{
+	struct bytes sa, ke, nonce;
+	int err;
+
+	memset(out, 0, sizeof(*out));
+	if ((err = payload_get(req->payloads, PAYLOAD_SA, &sa)) != 0 ||
+	    (err = payload_get(req->payloads, PAYLOAD_KE, &ke)) != 0 ||
+	    (err = payload_get(req->payloads, PAYLOAD_NONCE, &nonce)) != 0)
+		return err;
+	if ((err = sa_decode(sa, &out->sa)) != 0 || (err = ke_decode(ke, &out->ke)) != 0 ||
+	    (err = nonce_decode(nonce, &out->ni)) != 0)
+		return err;
+	read_notifies(r, req, out);
+	return 0;
+}
+
+/* True if the request may cost us memory now. */
+static bool pass_cookie(struct responder *r, uint64_t now_ms, const struct request *req,
+			const struct init_request *in)
+{
+	const struct ip *ip = &req->path->remote.ip;
+	uint8_t cookie[COOKIE_SIZE];
+
+	if (cookies_refresh(&r->cookies, r->rng, now_ms) != 0)
+		return false;
+	/* A cookie that was given is checked even if the load has gone since: else ignored. */
+	if (r->n_half_open < r->conf.cookie_above ||
+	    cookie_is_valid(&r->cookies, r->crypto, in->cookie, in->ni, ip, req->header.spi_i))
+		return true;
+	if (cookie_make(&r->cookies, r->crypto, in->ni, ip, req->header.spi_i, cookie) == 0) {
+		count(r, RESPONDER_COOKIE);
+		respond_stateless(r, req->path, &req->header, NOTIFY_COOKIE,
+				  (struct bytes){ cookie, sizeof(cookie) });
+	}
+	return false;
+}
+
+static bool choose(struct responder *r, const struct request *req, const struct init_request *in,
+		   struct ike_suite *suite, struct proposal *chosen)
+{
+	uint8_t group[2];
+
+	if (sa_choose_ike(&in->sa, r->conf.suites, r->conf.n_suites, suite, chosen) != 0) {
+		count(r, RESPONDER_NO_PROPOSAL);
+		respond_stateless(r, req->path, &req->header, NOTIFY_NO_PROPOSAL_CHOSEN,
+				  (struct bytes){ NULL, 0 });
+		return false;
+	}
+	if (in->ke.group != suite->kex->id) {
+		group[0] = (uint8_t)(suite->kex->id >> 8);
+		group[1] = (uint8_t)suite->kex->id;
+		count(r, RESPONDER_INVALID_KE);
+		respond_stateless(r, req->path, &req->header, NOTIFY_INVALID_KE_PAYLOAD,
+				  (struct bytes){ group, sizeof(group) });
+		return false;
+	}
+	return true;
+}
+
+static void put_nat_detection(struct responder *r, const struct ike_sa *sa,
+			      struct payload_writer *chain)
+{
+	uint8_t hash[NATD_SIZE];
+	struct bytes data = { hash, sizeof(hash) };
+	int err;
+
+	/*
+	 * A data plane that can do UDP encapsulation only says that it is behind a NAT, as
+	 * strongSwan does with encap=yes: then the peer encapsulates too.
+	 */
+	if (r->conf.force_encap)
+		err = rng_fill(r->rng, hash, sizeof(hash));
+	else
+		err = natd_compute(r->crypto, sa->spi_i, sa->spi_r, &sa->path.local, hash);
+	if (err != 0)
+		wr_fail(chain->w, ERR_CRYPTO);
+	chain_put_notify(chain, NOTIFY_NAT_DETECTION_SOURCE_IP, data);
+	if (natd_compute(r->crypto, sa->spi_i, sa->spi_r, &sa->path.remote, hash) != 0)
+		wr_fail(chain->w, ERR_CRYPTO);
+	chain_put_notify(chain, NOTIFY_NAT_DETECTION_DESTINATION_IP, data);
+}
+
+static int write_response(struct responder *r, struct ike_sa *sa, const struct init_request *in,
+			  const struct proposal *chosen, const struct kex *kex, struct bytes nr,
+			  struct bytes *out)
+{
+	struct wr w = wr_init(r->out, sizeof(r->out));
+	struct ike_header h = {
+		.spi_i = sa->spi_i,
+		.spi_r = sa->spi_r,
+		.version = IKE_VERSION,
+		.exchange = EXCHANGE_IKE_SA_INIT,
+		.flags = IKE_FLAG_RESPONSE,
+	};
+	struct sa_payload answer = { .n = 1 };
+	struct ke_body ke = { (uint16_t)sa->suite.kex->id, kex_public(kex) };
+	struct payload_writer chain = message_open(&w, &h);
+
+	answer.proposals[0] = *chosen;
+	payload_open(&chain, PAYLOAD_SA);
+	sa_encode(&w, &answer);
+	payload_close(&chain);
+	payload_open(&chain, PAYLOAD_KE);
+	ke_encode(&w, &ke);
+	payload_close(&chain);
+	payload_put(&chain, PAYLOAD_NONCE, nr);
+	if (in->has_nat_detection)
+		put_nat_detection(r, sa, &chain);
+	message_close(&chain);
+	return wr_finish(&w, out);
+}
+
+/* Key exchange, keys, response. On error the caller frees the SA. */
+static int set_up(struct responder *r, struct ike_sa *sa, const struct request *req,
+		  const struct init_request *in, const struct proposal *chosen)
+{
+	struct half_open *h = sa->half_open;
+	struct bytes nr = { h->nr, NONCE_SIZE };
+	struct kex *kex = NULL;
+	AUTO_SECRET g_ir;
+	struct bytes message;
+	int err;
+
+	g_ir.len = 0;
+	memcpy(h->ni, in->ni.ptr, in->ni.len);
+	h->ni_len = in->ni.len;
+	if ((err = rng_fill(r->rng, h->nr, NONCE_SIZE)) != 0 ||
+	    (err = kex_generate(r->crypto, sa->suite.kex->id, r->rng, &kex)) != 0)
+		goto out;
+	if ((err = kex_derive(kex, in->ke.value, &g_ir)) != 0 ||
+	    (err = ike_keys_derive(r->crypto, &sa->suite, in->ni, nr, secret_bytes(&g_ir),
+				   sa->spi_i, sa->spi_r, &sa->keys)) != 0 ||
+	    (err = write_response(r, sa, in, chosen, kex, nr, &message)) != 0 ||
+	    (err = stored_set(&h->request, req->message)) != 0 ||
+	    (err = stored_set(&h->response, message)) != 0)
+		goto out;
+	action_send(r, req->path, message);
+out:
+	kex_free(kex);
+	return err;
+}
+
+static void create(struct responder *r, uint64_t now_ms, const struct request *req,
+		   const struct init_request *in, const uint8_t hash[INIT_HASH_SIZE])
+{
+	struct ike_suite suite;
+	struct proposal chosen;
+	struct ike_sa *sa;
+	int err;
+
+	if (!choose(r, req, in, &suite, &chosen))
+		return;
+	sa = ike_sa_new(r, hash);
+	if (sa == NULL) {
+		count(r, RESPONDER_DROP_LIMIT);
+		return;
+	}
+	sa->spi_i = req->header.spi_i;
+	sa->path = *req->path;
+	sa->suite = suite;
+	sa->next_iv = 1;
+	sa->rx_next = 1;
+	sa->heard_ms = now_ms;
+	sa->is_redirectable = in->is_redirectable;
+	sa->redirected_from = in->redirected_from;
+	sa->is_behind_nat = in->is_behind_nat;
+	err = timers_set(&r->timers, &sa->timer, now_ms + r->conf.half_open_timeout_ms);
+	if (err == 0)
+		err = set_up(r, sa, req, in, &chosen);
+	if (err != 0) {
+		count(r, err == ERR_VALUE ? RESPONDER_DROP_KE : RESPONDER_DROP_LIMIT);
+		ike_sa_free(r, sa);
+		return;
+	}
+	count(r, RESPONDER_INIT);
+}
+
+/* RFC 7296, 2.1: recognized by the whole message, not by the SPI alone. */
+static bool is_retransmission(struct responder *r, const struct request *req,
+			      const uint8_t hash[INIT_HASH_SIZE])
+{
+	const struct ike_sa *sa = ike_sa_find_init(r, hash);
+
+	if (sa == NULL)
+		return false;
+	if (sa->state != SA_HALF_OPEN)
+		return true;
+	count(r, RESPONDER_RETRANSMIT);
+	action_send(r, req->path,
+		    (struct bytes){ sa->half_open->response.ptr, sa->half_open->response.len });
+	return true;
+}
+
+void exchange_init(struct responder *r, uint64_t now_ms, const struct request *req)
+{
+	struct init_request in;
+	uint8_t hash[INIT_HASH_SIZE];
+	int err;
+
+	if (sha1_compute(r->crypto, &req->message, 1, hash) != 0 || is_retransmission(r, req, hash))
+		return;
+	err = decode_init(r, req, &in);
+	if (err != 0) {
+		log_debug(r->lg, LG_IKE, "IKE_SA_INIT dropped: %s", err_text(err));
+		count(r, RESPONDER_DROP_PAYLOAD);
+		return;
+	}
+	if (r->n_half_open >= r->conf.half_open_max) {
+		count(r, RESPONDER_DROP_LIMIT);
+		return;
+	}
+	if (pass_cookie(r, now_ms, req, &in))
+		create(r, now_ms, req, &in, hash);
+}
+
+void exchange_resume(struct responder *r, uint64_t now_ms, const struct request *req)
+{
+	struct bytes nonce, ni;
+
+	(void)now_ms;
+	if (payload_get(req->payloads, PAYLOAD_NONCE, &nonce) != 0 ||
+	    nonce_decode(nonce, &ni) != 0) {
+		count(r, RESPONDER_DROP_PAYLOAD);
+		return;
+	}
+	count(r, RESPONDER_TICKET_NACK);
+	respond_stateless(r, req->path, &req->header, NOTIFY_TICKET_NACK,
+			  (struct bytes){ NULL, 0 });
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TESTS_IKECLIENT_H
+#define TESTS_IKECLIENT_H
+
+#include "common/base/ip.h"
+#include "common/ikev2/keys.h"
+#include "common/ikev2/notify.h"
+#include "common/ikev2/payload.h"
+#include "common/ikev2/body.h"
+
+/*
+ * An IKEv2 initiator for tests: just enough to set up an IKE SA with a pre-shared key and one Child
+ * SA against the responder, and open enough to do it wrong on purpose. It checks what it gets as
+ * strictly as a peer would. Messages are without the non-ESP marker.
+ */
+#define IKECLIENT_MESSAGE_MAX 4096
+
+struct ikeclient {
+	struct crypto *crypto; /* borrowed */
+	const struct rng *rng; /* borrowed */
+	struct ike_suite suite;
+	struct esp_suite esp;
+	const char *id; /* FQDN */
+	const char *psk;
+	struct ts_list tsi, tsr; /* asked for; after IKE_AUTH what was granted */
+	struct endpoint local, remote;
+	bool with_initial_contact;
+	bool with_redirect_support;
+	struct ip redirected_from; /* IP_NONE: not sent */
+
+	uint64_t spi_i, spi_r;
+	struct kex *kex;
+	uint8_t ni[32], nr[256];
+	size_t nr_len;
+	uint8_t cookie[64];
+	size_t cookie_len;
+	uint8_t message1[IKECLIENT_MESSAGE_MAX], message2[IKECLIENT_MESSAGE_MAX];
+	size_t message1_len, message2_len;
+	struct ike_keys keys;
+	uint64_t next_iv;
+	uint32_t next_id;   /* of our requests */
+	uint32_t child_spi; /* ours */
+	uint32_t peer_child_spi;
+	struct child_keys child_keys;
+	uint16_t notify; /* the last error or special notify that came, 0: none */
+	struct gateway redirect;
+	uint8_t redirect_octets[255];
+	uint8_t buf[IKECLIENT_MESSAGE_MAX], plain[IKECLIENT_MESSAGE_MAX];
+};
+
+/* Defaults: first suites, id and psk, all of 10.1.0.201/32 to 10.1.0.0/25. Aborts on failure. */
+void ikeclient_init(struct ikeclient *c, struct crypto *crypto, const struct rng *rng,
+		    const char *suite, const char *esp, const char *id, const char *psk);
+void ikeclient_free(struct ikeclient *c);
+
+/* The IKE_SA_INIT request, with the cookie if one is held. View of c. */
+struct bytes ikeclient_init_request(struct ikeclient *c);
+
+/*
+ * 0: keys are there. ERR_BAD_STATE: a notify came instead, c->notify says which; COOKIE is kept and
+ * REDIRECT decoded (its nonce checked). Other errors: not acceptable.
+ */
+MUST_USE int ikeclient_take_init(struct ikeclient *c, struct bytes message);
+
+/* A chain for IKE_AUTH in c->plain, unsealed: what mutation tests start from. */
+struct bytes ikeclient_auth_chain(struct ikeclient *c, uint8_t *first);
+
+/* Any request of ours with that inner chain, sealed with the right keys; uses up a message ID. */
+struct bytes ikeclient_seal(struct ikeclient *c, uint8_t exchange, uint32_t id, uint8_t first,
+			    struct bytes inner);
+struct bytes ikeclient_auth_request(struct ikeclient *c);
+
+/* 0: authenticated, with Child SA. ERR_BAD_STATE: a notify, see c->notify. */
+MUST_USE int ikeclient_take_auth(struct ikeclient *c, struct bytes message);
+
+/* Empty INFORMATIONAL, one that deletes the IKE SA, or the Child SA. */
+struct bytes ikeclient_liveness(struct ikeclient *c);
+struct bytes ikeclient_delete_ike(struct ikeclient *c);
+struct bytes ikeclient_delete_child(struct ikeclient *c);
+
+/* The empty answer to the responder's request message. */
+struct bytes ikeclient_answer(struct ikeclient *c, struct bytes request);
+
+/* Opens a message of the responder; list's views are in c->plain. */
+MUST_USE int ikeclient_open(struct ikeclient *c, struct bytes message, struct ike_header *h,
+			    struct payload_list *list);
+
+#endif
