@@ -116,7 +116,7 @@ $(LIB_TEST): $(call objects,$(TESTLIB_SRC)) ; $(archive)
 
 define link
 	@mkdir -p $(@D)
-	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(PKG_LIBS) $(LIBS)
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(PKG_LIBS) -lm $(LIBS)
 endef
 $(OUT)/waypost-director: $(OUT)/obj/director/main.o $(LIB_DIRECTOR) $(LIB_COMMON) ; $(link)
 $(OUT)/waypost-agent: $(OUT)/obj/agent/main.o $(LIB_AGENT) $(LIB_COMMON) ; $(link)

@@ -211,6 +211,13 @@ static const struct conf_row rows[] = {
 	    .help = "The director's own name, as in its certificate.",
 	},
 	{
+	    .name = "run-as",
+	    .type = &conf_type_user,
+	    .def = "nobody",
+	    CONF_AT(struct director_conf, run_as),
+	    .help = "The user that the director becomes when it is started as root.",
+	},
+	{
 	    .name = "listen",
 	    .type = &conf_type_map,
 	    .flags = CONF_REQUIRED,

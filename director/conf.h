@@ -39,6 +39,7 @@ enum director_profile {
 struct director_conf {
 	char *cluster;
 	char *name;
+	char *run_as;   /* when started as root */
 	struct ip *ike; /* 1 to 16 */
 	size_t n_ike;
 	struct endpoint control; /* its address may be the wildcard */
