@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/keeper/keeper.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/keeper/keeper_exec.h"
+
+#define MAIN_FD          3 /* of the socket, in the child */
+#define MESSAGES_PER_RUN 64
+#define SOCKET_BUFFER    (1 << 20) /* some thousand messages */
+
+struct keeper {
+	const struct keeper_conf *conf;
+	const struct logger *lg;
+	struct keeper_core *core;
+	struct keeper_exec *exec;
+	bool is_ended;
+};
+
+static uint64_t clock_ms(clockid_t id)
+{
+	struct timespec now = { 0 };
+
+	clock_gettime(id, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static uint64_t now_ms(void)
+{
+	return clock_ms(CLOCK_MONOTONIC);
+}
+
+static struct keeper_time now_both(void)
+{
+	return (struct keeper_time){ now_ms(), clock_ms(CLOCK_BOOTTIME) };
+}
+
+/* ---- actions --------------------------------------------------------------- */
+
+/* Fails if main took nothing for as long as it may be silent. */
+static int send_report(const struct keeper_report *report)
+{
+	struct pollfd wait = { .fd = MAIN_FD, .events = POLLOUT };
+
+	for (;;) {
+		if (send(MAIN_FD, report, sizeof(*report), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+			return 0;
+		if (errno == EINTR)
+			continue;
+		if (errno != EAGAIN)
+			return ERR_CLOSED;
+		/* Pings are answered when there is room; they are no use later. */
+		if (report->type == KEEPER_PONG)
+			return 0;
+		if (poll(&wait, 1, KEEPER_SILENCE_MS) == 0)
+			return ERR_TIMEOUT;
+	}
+}
+
+static void run_report(struct keeper *k, const struct keeper_report *report)
+{
+	int err = send_report(report);
+
+	if (err == ERR_TIMEOUT)
+		keeper_core_take_eof(k->core, "main does not read its answers");
+	else if (err != 0)
+		keeper_core_take_eof(k->core, "main has ended");
+}
+
+static void run_actions(struct keeper *k)
+{
+	struct keeper_action action;
+	struct keeper_result result;
+
+	while (keeper_core_next(k->core, now_ms(), &action)) {
+		if (action.type == KEEPER_ACT_EXIT) {
+			k->is_ended = true;
+			return;
+		}
+		if (action.type == KEEPER_ACT_REPORT) {
+			run_report(k, &action.report);
+			continue;
+		}
+		keeper_exec_run(k->exec, k->core, &action, &result);
+		keeper_core_take_result(k->core, now_ms(), &action, &result);
+		if (result.err != 0)
+			log_debug(k->lg, LG_KEEPER, "action %d: %s", (int)action.type, result.text);
+	}
+}
+
+/* ---- events ---------------------------------------------------------------- */
+
+static void read_messages(struct keeper *k)
+{
+	/* One octet more, so that what is too long is seen to be. */
+	uint8_t datagram[sizeof(struct keeper_request) + 1];
+
+	for (size_t i = 0; i < MESSAGES_PER_RUN && !k->is_ended; i++) {
+		ssize_t n = recv(MAIN_FD, datagram, sizeof(datagram), MSG_DONTWAIT);
+
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		/* Nothing sends an empty datagram: 0 is the end. */
+		if (n <= 0)
+			keeper_core_take_eof(k->core, "main has ended");
+		else
+			keeper_core_take_message(k->core, now_ms(),
+						 (struct bytes){ datagram, (size_t)n });
+		run_actions(k);
+	}
+}
+
+static void read_probes(struct keeper *k)
+{
+	for (size_t i = 0; i < k->conf->address_count && !k->is_ended; i++) {
+		uint8_t mac[6];
+		bool is_probing;
+
+		if (!keeper_exec_read_probe(k->exec, i, mac, &is_probing))
+			continue;
+		keeper_core_take_conflict(k->core, i, mac, is_probing);
+		run_actions(k);
+	}
+}
+
+static void wait_for_events(struct keeper *k)
+{
+	struct pollfd fds[1 + KEEPER_ADDRESSES_MAX] = { { .fd = MAIN_FD, .events = POLLIN } };
+	uint64_t now = now_ms();
+	uint64_t next = keeper_core_next_ms(k->core, now);
+	nfds_t count = 1;
+
+	for (size_t i = 0; i < k->conf->address_count; i++) {
+		int fd = keeper_exec_probe_fd(k->exec, i);
+
+		if (fd >= 0)
+			fds[count++] = (struct pollfd){ .fd = fd, .events = POLLIN };
+	}
+	/* What woke us does not matter: everything is looked at, nothing blocks. */
+	if (poll(fds, count, next > now ? (int)(next - now) : 0) < 0 && errno != EINTR)
+		keeper_core_take_eof(k->core, "poll failed");
+}
+
+static void run_loop(struct keeper *k)
+{
+	while (!k->is_ended) {
+		wait_for_events(k);
+		keeper_core_wake(k->core, now_both());
+		run_actions(k);
+		read_messages(k);
+		read_probes(k);
+		if (k->is_ended)
+			return;
+		keeper_core_tick(k->core, now_ms());
+		run_actions(k);
+	}
+}
+
+/* ---- the process ----------------------------------------------------------- */
+
+/* Keeps standard error and the socket, whatever else main had open. */
+static int take_over_descriptors(int fd)
+{
+	int null;
+
+	if (fd != MAIN_FD && dup2(fd, MAIN_FD) < 0)
+		return ERR_IO;
+	null = open("/dev/null", O_RDWR);
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
+		return ERR_IO;
+	return close_range(MAIN_FD + 1, ~0u, 0) == 0 ? 0 : ERR_IO;
+}
+
+static void ignore_signals(void)
+{
+	static const int ignored[] = { SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGUSR1, SIGUSR2 };
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+	sigset_t none;
+
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+		sigaction(ignored[i], &ignore, NULL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static int drop_privileges(const struct keeper_conf *conf)
+{
+	int err;
+
+	capng_clear(CAPNG_SELECT_BOTH);
+	if (capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN, CAP_NET_RAW,
+			  -1) != 0)
+		return ERR_IO;
+	if (conf->uid != 0)
+		err = capng_change_id((int)conf->uid, (int)conf->gid,
+				      CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING);
+	else
+		err = capng_apply(CAPNG_SELECT_BOTH);
+	if (err != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+		return ERR_IO;
+	return 0;
+}
+
+static int run_keeper(const struct keeper_conf *conf, const struct logger *lg)
+{
+	struct keeper k = { .conf = conf, .lg = lg };
+
+	if (drop_privileges(conf) != 0) {
+		log_error(lg, LG_KEEPER, "cannot drop privileges: %s", strerror(errno));
+		return 1;
+	}
+	if (keeper_exec_new(conf, &k.exec) != 0) {
+		log_error(lg, LG_KEEPER, "cannot open sockets: %s", strerror(errno));
+		return 1;
+	}
+	keeper_exec_clean(k.exec, lg);
+	if (keeper_core_new(conf, lg, now_both(), &k.core) != 0) {
+		log_error(lg, LG_KEEPER, "out of memory");
+		keeper_exec_free(k.exec);
+		return 1;
+	}
+	log_info(lg, LG_KEEPER, "ready: %zu addresses, %zu connections", conf->address_count,
+		 conf->connection_count);
+	run_loop(&k);
+	log_info(lg, LG_KEEPER, "ends");
+	keeper_core_free(k.core);
+	keeper_exec_free(k.exec);
+	return 0;
+}
+
+/* A reader of the log that hangs must not hold up the fence: then lines are lost. */
+static void write_unless_blocked(void *ctx, enum log_level level, enum log_group group,
+				 const char *line)
+{
+	const struct logger *to = ctx;
+	struct pollfd room = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	if (poll(&room, 1, 0) == 1 && (room.revents & POLLOUT) != 0)
+		to->write(to->ctx, level, group, line);
+}
+
+/* The child's whole life. The copy of conf is its own since the fork. */
+static _Noreturn void be_keeper(const struct keeper_conf *conf, int fd)
+{
+	struct logger to = log_stderr(conf->log_level, "waypost-keeper");
+	struct logger lg = { conf->log_level, write_unless_blocked, &to };
+
+	prctl(PR_SET_NAME, "waypost-keeper");
+	ignore_signals();
+	if (take_over_descriptors(fd) != 0) {
+		log_error(&lg, LG_KEEPER, "cannot arrange descriptors: %s", strerror(errno));
+		_exit(1);
+	}
+	_exit(run_keeper(conf, &lg));
+}
+
+static void set_buffers(int fd)
+{
+	int size = SOCKET_BUFFER;
+
+	/* More room for bursts of routes; without it requests queue in the client. */
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) != 0)
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+}
+
+int keeper_start(const struct keeper_conf *conf, struct keeper_process *out,
+		 char why[KEEPER_TEXT_MAX])
+{
+	int err = keeper_conf_check(conf, why);
+	int fds[2];
+	pid_t pid;
+
+	if (err != 0)
+		return err;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) != 0) {
+		snprintf(why, KEEPER_TEXT_MAX, "socketpair: %s", strerror(errno));
+		return ERR_IO;
+	}
+	set_buffers(fds[0]);
+	set_buffers(fds[1]);
+	fflush(NULL);
+	pid = fork();
+	if (pid < 0) {
+		snprintf(why, KEEPER_TEXT_MAX, "fork: %s", strerror(errno));
+		close(fds[0]);
+		close(fds[1]);
+		return ERR_IO;
+	}
+	if (pid == 0)
+		be_keeper(conf, fds[1]);
+	close(fds[1]);
+	*out = (struct keeper_process){ fds[0], pid };
+	return 0;
+}
