@@ -207,9 +207,13 @@ static void test_what_encoders_refuse(void **state)
 {
 	static const uint8_t octets[NONCE_MAX + 1];
 	static const struct delete_body deletes[] = {
-		{ PROTOCOL_IKE, 1, { octets, 4 } },  { PROTOCOL_IKE, 0, { octets, 4 } },
-		{ PROTOCOL_ESP, 2, { octets, 4 } },  { PROTOCOL_ESP, 1, { octets, 8 } },
-		{ PROTOCOL_NONE, 0, { octets, 0 } }, { 4, 1, { octets, 4 } },
+		{ PROTOCOL_IKE, 1, { octets, 0 } },
+		{ PROTOCOL_IKE, 1, { octets, 4 } },
+		{ PROTOCOL_IKE, 0, { octets, 4 } },
+		{ PROTOCOL_ESP, 2, { octets, 4 } },
+		{ PROTOCOL_ESP, 1, { octets, 8 } },
+		{ PROTOCOL_NONE, 0, { octets, 0 } },
+		{ 4, 1, { octets, 4 } },
 	};
 	static const struct id_body ids[] = {
 		{ ID_IPV4_ADDR, { octets, 16 } },
@@ -289,14 +293,16 @@ static void test_id_text(void **state)
 	(void)state;
 	for (size_t i = 0; i < LEN(id_text_cases); i++) {
 		uint8_t buf[MAX_LEN];
+		struct bytes body = test_unhex(id_text_cases[i].body, buf, sizeof(buf));
+		uint8_t *copy = test_copy(body);
 		char text[ID_TEXT_MAX];
 		struct id_body id;
 
 		memset(text, 'x', sizeof(text));
-		assert_int_equal(
-		    id_decode(test_unhex(id_text_cases[i].body, buf, sizeof(buf)), &id), 0);
+		assert_int_equal(id_decode((struct bytes){ copy, body.len }, &id), 0);
 		assert_ptr_equal(id_format(&id, text), text);
 		assert_string_equal(text, id_text_cases[i].text);
+		free(copy);
 	}
 }
 

@@ -197,6 +197,13 @@ static void test_limit_of_odd_clocks(void **state)
 		{ 5999, false, 0 },
 		{ 6000, true, 2 },
 	};
+	/* it was full from 1000 on: what comes at 1999 is regained at 2999 */
+	static const struct limit_step full[] = {
+		{ 0, true, 0 },
+		{ 1999, true, 0 },
+		{ 2998, false, 0 },
+		{ 2999, true, 1 },
+	};
 	static const struct limit_step far[] = {
 		{ 1, true, 0 },
 		{ UINT64_MAX, true, 0 },
@@ -206,6 +213,7 @@ static void test_limit_of_odd_clocks(void **state)
 	(void)state;
 	run_limit((struct log_limit){ .burst = 1, .interval_ms = 1000 }, from_zero, LEN(from_zero));
 	run_limit((struct log_limit){ .burst = 1, .interval_ms = 1000 }, backwards, LEN(backwards));
+	run_limit((struct log_limit){ .burst = 1, .interval_ms = 1000 }, full, LEN(full));
 	run_limit((struct log_limit){ .burst = 1, .interval_ms = 1 }, far, LEN(far));
 }
 

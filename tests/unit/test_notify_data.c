@@ -99,6 +99,7 @@ static const struct data_case {
 	{ "message IDs, more", recode_message_id_sync, ERR_TRAILING,
 	  "01020304 00000010 ffffffff 00" },
 	{ "delta", recode_delta, 0, "00010000" },
+	{ "delta, the highest", recode_delta, 0, "ffffffff" },
 	{ "delta cut", recode_delta, ERR_TRUNCATED, "000100" },
 	{ "delta of ESN where none is", recode_delta, ERR_TRAILING, "0000000000010000" },
 	{ "delta of ESN", recode_delta_esn, 0, "fffffffffffffffe" },

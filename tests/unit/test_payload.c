@@ -213,7 +213,8 @@ static void test_get(void **state)
 		.items = { { PAYLOAD_NOTIFY, { octets, 1 } },
 			   { PAYLOAD_NONCE, { octets, 2 } },
 			   { PAYLOAD_VENDOR, { octets, 0 } },
-			   { PAYLOAD_NOTIFY, { octets, 3 } } },
+			   { PAYLOAD_NOTIFY, { octets, 3 } },
+			   { PAYLOAD_SA, { octets, 3 } } },
 	};
 	static const struct {
 		uint8_t type;
@@ -223,7 +224,8 @@ static void test_get(void **state)
 	} cases[] = {
 		{ PAYLOAD_NONCE, 0, 0, 2 },
 		{ PAYLOAD_VENDOR, 0, 0, 0 },
-		{ PAYLOAD_SA, ERR_MISSING, 0, 0 },
+		{ PAYLOAD_SA, ERR_MISSING, 0, 0 }, /* beyond n */
+		{ PAYLOAD_KE, ERR_MISSING, 0, 0 },
 		{ PAYLOAD_NOTIFY, ERR_DUPLICATE, ERR_DUPLICATE, 0 },
 	};
 

@@ -196,6 +196,7 @@ static const struct choose_case esp_cases[] = {
 	  "1:ESP E20.256 K0 N0", false },
 	{ "group or NONE, a group is accepted", "ESP/4 E20.256 K0 K31 N0", E256X, E256X,
 	  "1:ESP E20.256 K31 N0", false },
+	{ "no group but in front", "ESP/4 K31 E20.256 N0", E256, NULL, NULL, false },
 	{ "NONE alone", "ESP/4 E20.256 K0 N0", E256, E256, "1:ESP E20.256 K0 N0", false },
 	{ "NONE with a key length", "ESP/4 E20.256 K0.1 N0", E256, NULL, NULL, false },
 	{ "no group is on offer, one is asked for", "ESP/4 E20.256 N0", E256X, NULL, NULL, false },
@@ -278,6 +279,32 @@ static void test_choose_esp(void **state)
 	}
 }
 
+/* What lies in the array behind the transforms that were decoded. */
+static void test_beyond_the_count(void **state)
+{
+	static struct sa_payload offer;
+	struct ike_suite accept, suite;
+	struct esp_suite esp;
+	struct proposal chosen;
+	uint32_t spi;
+
+	(void)state;
+	assert_int_equal(ike_suite_parse(S256X, &accept), 0);
+	parse_offer("IKE E20.256 P5 K31", &offer);
+	offer.proposals[0].n_transforms = 2;
+	assert_int_equal(sa_choose_ike(&offer, &accept, 1, &suite, &chosen), ERR_NOT_FOUND);
+	parse_offer("IKE E20.256 P5 K31 I12 A36", &offer);
+	offer.proposals[0].n_transforms = 3;
+	assert_int_equal(sa_choose_ike(&offer, &accept, 1, &suite, &chosen), 0);
+	parse_offer("ESP/4 E20.256 N0 K31", &offer);
+	offer.proposals[0].n_transforms = 2;
+	assert_int_equal(esp_suite_parse(E256, &esp), 0);
+	assert_int_equal(sa_choose_esp(&offer, &esp, 1, false, &esp, &chosen, &spi), 0);
+	assert_int_equal(chosen.n_transforms, 2);
+	parse_offer("IKE I12 E20.256 P5 K31 | IKE A36 E20.256 P5 K31", &offer);
+	assert_int_equal(sa_choose_ike(&offer, &accept, 1, &suite, &chosen), ERR_NOT_FOUND);
+}
+
 static int choose_with_spi(uint32_t spi)
 {
 	static struct sa_payload offer;
@@ -342,6 +369,7 @@ static const struct match_case {
 	{ "not offered", 1, "IKE E20.128 P5 K31", NULL },
 	{ "two of a type", 1, "IKE E20.256 P5 K31 K14", NULL },
 	{ "the same twice", 1, "IKE E20.256 P5 K31 K31", NULL },
+	{ "the first type twice", 1, "IKE E20.256 E20.256 P5 K31", NULL },
 	{ "one missing", 1, "IKE E20.256 P5", NULL },
 	{ "one more type", 1, "IKE E20.256 P5 K31 N0", NULL },
 	{ "unknown type", 1, "IKE E20.256 P5 K31 A36", NULL },
@@ -408,9 +436,10 @@ static void test_match_esp(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_choose_ike),    cmocka_unit_test(test_choose_esp),
-		cmocka_unit_test(test_reserved_spis), cmocka_unit_test(test_offers),
-		cmocka_unit_test(test_match_ike),     cmocka_unit_test(test_match_esp),
+		cmocka_unit_test(test_choose_ike),       cmocka_unit_test(test_choose_esp),
+		cmocka_unit_test(test_beyond_the_count), cmocka_unit_test(test_reserved_spis),
+		cmocka_unit_test(test_offers),           cmocka_unit_test(test_match_ike),
+		cmocka_unit_test(test_match_esp),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -177,6 +177,12 @@ static void test_limits(void **state)
 	assert_int_equal(decode_many(TS_MAX + 1, 0x09000010), ERR_LIMIT);
 	ts_encode(&w, &list);
 	assert_int_equal(w.err, ERR_VALUE);
+	list.n = TS_MAX;
+	for (size_t i = 0; i < TS_MAX; i++)
+		list.items[i].range.first.family = list.items[i].range.last.family = IP_V4;
+	w = wr_init(buf, sizeof(buf));
+	ts_encode(&w, &list);
+	assert_int_equal(w.err, 0);
 }
 
 /* Text of lists: selectors separated by blanks, each RANGE[PROTOCOL/FIRST-LAST]. */
@@ -248,6 +254,7 @@ static const struct narrow_case {
 	  "10.1.0.0/25" },
 	{ "packet in front, the rest narrowed", "10.1.0.7/32[6/80-80] 10.0.0.0/8",
 	  "10.1.0.0/25[6/0-65535]", "10.1.0.0/25[6]" },
+	{ "wider one behind", "10.1.0.0/24", "10.1.0.0/24[6/0-65535] 10.1.0.0/24", "10.1.0.0/24" },
 	{ "protocol asked for", "10.1.0.0/24[17/0-65535]", "10.1.0.0/24", "10.1.0.0/24[17]" },
 	{ "protocol required", "10.1.0.0/24", "10.1.0.0/24[6/0-65535]", "10.1.0.0/24[6]" },
 	{ "protocols differ", "10.1.0.0/24[17/0-65535]", "10.1.0.0/24[6/0-65535]", NULL },
