@@ -132,6 +132,8 @@ build/fuzz/fuzz/%: build/fuzz/obj/tests/fuzz/%.o $(subst $(OUT)/,build/fuzz/,$(A
 clean:
 	rm -rf build
 
+include deps.mk
+include install.mk
 include tests/tests.mk
 
 -include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# make deps        install what building and the demo need (Debian 12)
+# make deps-check  the same for every test and for lint
+
+.PHONY: deps deps-check
+
+# As PKGS in the Makefile; node-llhttp carries the C source of llhttp.
+DEPS_BUILD := gcc libc6-dev pkg-config libuv1-dev libssl-dev libjansson-dev libyaml-dev \
+              libsqlite3-dev libmnl-dev libcap-ng-dev libseccomp-dev node-llhttp
+# The peers are strongSwan with userspace ESP (kernel-libipsec is in libcharon-extra-plugins).
+DEPS_DEMO  := python3 iproute2 iputils-ping charon-systemd strongswan-swanctl \
+              libcharon-extra-plugins libstrongswan-standard-plugins libstrongswan-extra-plugins
+DEPS_CHECK := clang libclang-rt-dev llvm libcmocka-dev python3-pytest tcpdump valgrind \
+              clang-format clang-tidy cppcheck shellcheck pyflakes3
+
+# SKIP_DEPS=1: they are there, however they came (another distribution, no network).
+ifneq ($(SKIP_DEPS),1)
+INSTALL_PACKAGES := scripts/install-packages.sh
+else
+INSTALL_PACKAGES := :
+endif
+
+deps:
+	@$(INSTALL_PACKAGES) $(DEPS_BUILD) $(DEPS_DEMO)
+
+deps-check:
+	@$(INSTALL_PACKAGES) $(DEPS_BUILD) $(DEPS_DEMO) $(DEPS_CHECK)

@@ -1,0 +1,257 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""A whole cluster on one machine: a director, three members, two strongSwan peers, a host behind.
+
+    make demo              shows it at work and takes it down
+    make demo KEEP=1       leaves it running and says how to look around
+    make demo-stop         ends what KEEP=1 left
+
+Exit status 0 only if every step did what it says.
+"""
+
+import argparse
+import contextlib
+import shutil
+import sys
+import traceback
+
+from lib import layout, runs, tools
+from lib.topology import Topology, exit_on_signals
+from lib.wait import Stopwatch, wait_for
+from lib.waypost import Cluster, require_programs
+
+PEERS = (1, 2)
+PINGS = 3
+LISTED_DEADLINE_S = 10
+LOGS = tools.SOURCE / "build" / "logs" / "demo"
+
+
+class DemoFailed(Exception):
+    """A step did not do what it says; the text is for the reader."""
+
+
+class Steps:
+    """Numbered steps with the time each took."""
+
+    def __init__(self):
+        self.passed = Stopwatch()
+        self.number = 0
+        self.title = "preparing"
+
+    @contextlib.contextmanager
+    def __call__(self, title):
+        self.number += 1
+        self.title = title
+        print(f"\n{self.number}. {title}", flush=True)
+        took = Stopwatch()
+        yield
+        print(f"   ({took():.1f} s)", flush=True)
+
+
+def say(text):
+    for line in text.splitlines():
+        print(f"   {line}", flush=True)
+
+
+def require(condition, complaint):
+    if not condition:
+        raise DemoFailed(complaint)
+
+
+def relative(path):
+    """A path as one types it in the source folder."""
+    return path.relative_to(tools.SOURCE) if path.is_relative_to(tools.SOURCE) else path
+
+
+# ---- the steps -------------------------------------------------------------------
+
+
+def build_network(net):
+    layout.build(net, peers=len(PEERS))
+    say(
+        f"wan    192.0.2.0/24  director {layout.DIRECTOR_ADDRESS}, members .11 .12 .13, "
+        "peers .101 .102\n"
+        f"inside 10.1.0.0/24   members .11 .12 .13, host web {layout.WEB_ADDRESS}; "
+        "peers' inner addresses .201 .202\n"
+        f"Each host is a network namespace: {', '.join(h.netns for h in net.hosts.values())}"
+    )
+
+
+def start_cluster(cluster):
+    cluster.start()
+    rows = cluster.members()
+    for name in layout.MEMBERS:
+        row = rows[name]
+        say(f"{name}: {row['state']}, home address {', '.join(row['home'])}")
+
+
+def bring_up(cluster, number):
+    """Bring one peer up; says where it went and why. Returns it with its member."""
+    address = layout.peer_address(number)
+    identity = layout.peer_identity(number)
+    advice = cluster.placement(address)
+    peer = layout.start_peer(cluster.net, number, cluster.psk(identity))
+    took = Stopwatch()
+    sa = peer.initiate()
+    redirects = peer.redirects()
+    member = layout.member_of_home(sa.remote_host)
+    say(
+        f"{identity} ({address}) asked {layout.DIRECTOR_ADDRESS}: redirected to "
+        f"{' then '.join(redirects) or 'nobody'}, tunnel up in {1000 * took():.0f} ms"
+    )
+    require(redirects, f"{identity} was not redirected")
+    require(member is not None, f"{identity} ended at {sa.remote_host}, no member's home address")
+    row = wait_for(
+        lambda: cluster.peers().get(identity), LISTED_DEADLINE_S, f"{identity} in the peers' list"
+    )
+    require(row["member"] == member, f"the director has {identity} at {row['member']}")
+    say(f"  clusteradm peers:     {identity} is at {row['member']} (came: {row['how']})")
+    say(f"  clusteradm placement: {address} -> {advice['member']}, {advice['why']}")
+    return peer, member
+
+
+def ping(host, source, target, text):
+    answers = host.ping(target, source=source, count=PINGS)
+    say(f"{text:<44} {answers} of {PINGS} answered")
+    require(answers == PINGS, f"ping {source} -> {target}: {answers} of {PINGS} answers")
+
+
+def ping_both_ways(net):
+    web = net.hosts["web"]
+    for number in PEERS:
+        inner = layout.inner_address(number)
+        peer = net.hosts[f"p{number}"]
+        ping(
+            peer, inner, layout.WEB_ADDRESS, f"p{number} ({inner}) -> web ({layout.WEB_ADDRESS})"
+        )
+        ping(
+            web, layout.WEB_ADDRESS, inner, f"web ({layout.WEB_ADDRESS}) -> p{number} ({inner})"
+        )
+
+
+def show_operator_view(cluster):
+    for command in ("status", "members", "peers"):
+        say(f"$ clusteradm {command}")
+        say("  " + cluster.adm(command).rstrip("\n").replace("\n", "\n  "))
+
+
+def run_steps(net, steps):
+    with steps("Network: two bridges, a director, three members, two peers, a host behind"):
+        build_network(net)
+    cluster = Cluster(net)
+    with steps("Certificates by clusteradm pki, configurations from etc/ as they are"):
+        cluster.lay_out()
+        say(f"in {net.folder}/HOST/etc")
+    with steps("Director and three members start"):
+        start_cluster(cluster)
+    with steps("Two stock strongSwan peers connect to the director's address"):
+        peers = [bring_up(cluster, number)[0] for number in PEERS]
+    with steps("Traffic through the tunnels, both ways"):
+        ping_both_ways(net)
+    with steps("What the operator sees"):
+        show_operator_view(cluster)
+    return cluster, peers
+
+
+# ---- the end ---------------------------------------------------------------------
+
+
+def take_down(net, cluster, steps):
+    with steps("Taking it down"):
+        problems = cluster.stop()
+        net.close()
+        require(not problems, "\n".join(problems))
+        say("all processes ended well; namespaces and files are gone")
+
+
+def leave_running(net, cluster, peer):
+    """Say how to look around. The words are commands to paste, as root."""
+    program, *options = cluster.adm_argv()
+    adm = " ".join(str(word) for word in [relative(program), *options])
+    swanctl = relative(tools.unconfined("swanctl"))
+    inside = f"ip netns exec {net.prefix}"
+    inner = layout.inner_address(1)
+    net.keep()
+    print(
+        f"""
+Still running. Look around (as root, in {tools.SOURCE}):
+
+  {inside}-director {adm} status      # members, peers, placement 192.0.2.101
+  {inside}-m1 ip addr
+  {inside}-m1 ip neigh show proxy
+  {inside}-web ping {inner}
+  {inside}-p1 env STRONGSWAN_CONF={peer.conf} {swanctl} --list-sas --uri {peer.uri}
+  {inside}-p1 tcpdump -ni eth0
+  less {net.folder}/m1/log/agent.log     # one folder per host: etc, state, log
+
+End it: make demo-stop"""
+    )
+
+
+def stop_kept():
+    kept = [run for run in runs.all_runs() if run.is_kept()]
+    for run in kept:
+        run.destroy()
+        print(f"{run.prefix}: ended")
+    if not kept:
+        print("no demo is running")
+
+
+def report_failure(net, steps, error):
+    print(f"\nFAILED in step {steps.number} ({steps.title}):", file=sys.stderr)
+    if isinstance(error, (DemoFailed, AssertionError, OSError)):
+        print(str(error), file=sys.stderr)
+    else:
+        traceback.print_exception(error)
+    if net is None:
+        return
+    shutil.rmtree(LOGS, ignore_errors=True)
+    net.save_logs(LOGS)
+    for host in net.hosts.values():
+        for process in host.processes:
+            print(f"\n{process.describe()}", file=sys.stderr)
+    print(f"\nAll logs are in {relative(LOGS)}.", file=sys.stderr)
+
+
+def run_demo(keep):
+    steps = Steps()
+    net = None
+    try:
+        require_programs()
+        for program in ("charon-systemd", "swanctl"):
+            tools.unconfined(program)
+        with Topology(runs.DEMO_PREFIXES) as net:
+            try:
+                cluster, peers = run_steps(net, steps)
+                if keep:
+                    leave_running(net, cluster, peers[0])
+                else:
+                    take_down(net, cluster, steps)
+            except Exception as error:
+                report_failure(net, steps, error)
+                return 1
+    except (OSError, RuntimeError) as error:
+        report_failure(None, steps, error)
+        return 1
+    print(f"\nThe demo worked, in {steps.passed():.0f} s.")
+    return 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--keep", action="store_true", help="leave everything running")
+    parser.add_argument("--stop", action="store_true", help="end what --keep left running")
+    args = parser.parse_args()
+    exit_on_signals()
+    if args.stop:
+        stop_kept()
+        return 0
+    try:
+        return run_demo(args.keep)
+    except KeyboardInterrupt:
+        print("\ninterrupted; everything is taken down", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

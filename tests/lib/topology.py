@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hosts and bridges in network namespaces, cleaned up whatever happens.
+
+    with Topology() as net:
+        net.add_bridge("wan")
+        host = net.add_host("m1", {"eth0": ("wan", "192.0.2.11/24")}, forward=True)
+        host.run("ping", "-c1", "192.0.2.10")
+
+Each host is a network namespace PREFIX-NAME with a folder of its own; each bridge a namespace with
+the bridge br0, whose ports are named after the hosts. Any number of topologies can exist at once.
+"""
+
+import atexit
+import json
+import os
+import shutil
+import signal
+import subprocess
+
+from . import netns, runs
+from .capture import Capture
+from .process import Process
+
+COMMAND_TIMEOUT_S = 30
+BRIDGE = "br0"
+
+# A new namespace takes its IPv4 settings from the machine's: these must not depend on it.
+# rp_filter: the way back of a decapsulated packet is another interface than the one it came from.
+# accept_dad: addresses are usable at once.
+HOST_SYSCTLS = {
+    "net/ipv4/conf/all/rp_filter": 0,
+    "net/ipv4/conf/default/rp_filter": 0,
+    "net/ipv4/conf/all/send_redirects": 0,
+    "net/ipv4/conf/default/send_redirects": 0,
+    "net/ipv6/conf/all/accept_dad": 0,
+    "net/ipv6/conf/default/accept_dad": 0,
+}
+
+_alive = []
+
+
+def require_root():
+    if os.geteuid() != 0:
+        raise PermissionError("network namespaces need root: run this with sudo")
+
+
+class Host:
+    """One network namespace with a folder. Made by Topology.add_host."""
+
+    def __init__(self, name, run, links):
+        self.name = name
+        self.netns = run.add_namespace(name)
+        self.folder = run.folder / name
+        self.links = links  # interface -> bridge
+        self.processes = []
+        self.captures = []
+        (self.folder / "log").mkdir(parents=True)
+
+    def argv(self, *args):
+        """The command line that runs args inside this host, for subprocess."""
+        return ["ip", "netns", "exec", self.netns, *[str(arg) for arg in args]]
+
+    def run(self, *args, check=True, timeout=COMMAND_TIMEOUT_S, env=None):
+        """Run a command to its end; its output is text. check: a failure raises with all of it."""
+        done = subprocess.run(
+            self.argv(*args),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+            env={**os.environ, **(env or {})},
+        )
+        if check and done.returncode != 0:
+            raise AssertionError(
+                f"{self.name}: {' '.join(str(arg) for arg in args)}: status {done.returncode}\n"
+                f"{done.stdout}{done.stderr}"
+            )
+        return done
+
+    def start(self, name, argv, env=None):
+        """Start a program that stays; its output goes to log/NAME.log of the host's folder."""
+        log = self.folder / "log" / f"{name}.log"
+        process = Process(f"{self.name}/{name}", self.argv(*argv), log, env)
+        self.processes.append(process)
+        return process
+
+    def capture(self, interface, name=None, packet_filter=""):
+        """A capture that runs already; a context manager that ends it."""
+        path = self.folder / f"{name or interface}.pcap"
+        capture = Capture(self, interface, path, packet_filter)
+        self.captures.append(capture)
+        return capture
+
+    def ip(self, *args, stdin=None):
+        return netns.ip("-n", self.netns, *args, stdin=stdin)
+
+    def ip_json(self, *args):
+        # With nothing to show some versions of ip print nothing rather than [].
+        return json.loads(self.ip("-j", *args) or "[]")
+
+    def pids(self):
+        return [pid for pid in netns.pids(self.netns) if not netns.is_zombie(pid)]
+
+    def set_sysctls(self, values):
+        """Values by path below /proc/sys; of this namespace only."""
+        script = "; ".join(f"echo {value} >/proc/sys/{key}" for key, value in values.items())
+        self.run("sh", "-ec", script)
+
+    def read_sysctl(self, key):
+        return self.run("cat", f"/proc/sys/{key}").stdout.strip()
+
+    def addresses(self, interface):
+        """The addresses on an interface with their prefix length, as text."""
+        found = []
+        for link in self.ip_json("addr", "show", "dev", interface):
+            found += [f"{a['local']}/{a['prefixlen']}" for a in link.get("addr_info", [])]
+        return found
+
+    def ping(self, address, source=None, count=3, interval_s=0.05, wait_s=2):
+        """Ping; returns the number of answers."""
+        origin = ["-I", source] if source else []
+        done = self.run(
+            "ping", "-n", "-c", count, "-i", interval_s, "-W", wait_s, *origin, address, check=False
+        )
+        for field in done.stdout.split(","):
+            if field.strip().endswith("received"):
+                return int(field.split()[0])
+        raise AssertionError(f"{self.name}: ping {address}: {done.stdout}{done.stderr}")
+
+    def end(self):
+        """End what was started here. Cleaning up kills what else runs in the namespace."""
+        for capture in self.captures:
+            capture.stop()
+        for process in self.processes:
+            process.kill()
+
+
+class Topology:
+    """Namespaces, bridges and hosts under one prefix; see the top of the file."""
+
+    def __init__(self, prefixes=None):
+        """prefixes: candidates for the name of the run; by default a random, short one."""
+        require_root()
+        self.run_folder = runs.claim(prefixes)
+        self.prefix = self.run_folder.prefix
+        self.folder = self.run_folder.folder
+        self.bridges = {}
+        self.hosts = {}
+        _alive.append(self)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.close()
+
+    # ---- building ------------------------------------------------------------
+
+    def add_bridge(self, name):
+        bridge = Host(name, self.run_folder, {})
+        bridge.ip(
+            "-batch",
+            "-",
+            stdin=f"link set lo up\n"
+            f"link add {BRIDGE} type bridge stp_state 0 forward_delay 0 mcast_snooping 0\n"
+            f"link set {BRIDGE} up\n",
+        )
+        self.bridges[name] = bridge
+        return bridge
+
+    def add_host(self, name, links, loopback=(), forward=False):
+        """links: {interface: (bridge, address with prefix length)}; loopback: addresses on lo."""
+        host = Host(name, self.run_folder, {dev: bridge for dev, (bridge, _) in links.items()})
+        host.set_sysctls({**HOST_SYSCTLS, "net/ipv4/ip_forward": int(forward)})
+        script = ["link set lo up", *[f"addr add {address} dev lo" for address in loopback]]
+        for interface, (bridge, address) in links.items():
+            port = self.bridges[bridge]
+            # "name" and "dev" spelt out: ip takes a host called "a" for a short "address".
+            peer = ["peer", "name", name, "netns", port.netns]
+            host.ip("link", "add", "name", interface, "type", "veth", *peer)
+            port.ip("link", "set", "dev", name, "master", BRIDGE, "up")
+            script += [f"addr add {address} dev {interface}", f"link set dev {interface} up"]
+        host.ip("-batch", "-", stdin="\n".join(script) + "\n")
+        self.hosts[name] = host
+        return host
+
+    # ---- faults --------------------------------------------------------------
+
+    def cut_power(self, host):
+        """What the others see of a power cut: its ports pass nothing, its carrier stays."""
+        self._set_ports(host, "disabled")
+
+    def restore_power(self, host):
+        self._set_ports(host, "forwarding")
+
+    def _set_ports(self, host, state):
+        number = {"disabled": "0", "forwarding": "3"}[state]
+        for bridge in host.links.values():
+            self.bridges[bridge].run("bridge", "link", "set", "dev", host.name, "state", number)
+
+    def unplug(self, host, interface):
+        """Pull a cable: both ends lose their carrier."""
+        self.bridges[host.links[interface]].ip("link", "set", "dev", host.name, "down")
+
+    def plug(self, host, interface):
+        self.bridges[host.links[interface]].ip("link", "set", "dev", host.name, "up")
+
+    # ---- the end -------------------------------------------------------------
+
+    def save_logs(self, target):
+        """Copy configurations, logs and captures (no key files) to a folder that stays."""
+        for host in [*self.bridges.values(), *self.hosts.values()]:
+            for path in sorted(host.folder.rglob("*")):
+                if path.suffix in (".log", ".pcap", ".yaml", ".conf") and path.is_file():
+                    copy = target / path.relative_to(self.folder)
+                    copy.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(path, copy)
+
+    def keep(self):
+        """Leave everything running after this process has ended."""
+        self.run_folder.keep()
+        _alive.remove(self)
+
+    def close(self):
+        """End all processes, delete all namespaces and the folder. May be called again."""
+        if self not in _alive:
+            return
+        _alive.remove(self)
+        try:
+            for host in [*self.bridges.values(), *self.hosts.values()]:
+                host.end()
+        finally:
+            self.run_folder.destroy()
+
+
+def _close_all():
+    for topology in list(_alive):
+        topology.close()
+
+
+def exit_on_signals():
+    """Turn the signals that end a program into SystemExit, so that everything is cleaned up."""
+
+    def leave(number, _frame):
+        raise SystemExit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, leave)
+
+
+atexit.register(_close_all)

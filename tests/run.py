@@ -1,0 +1,265 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the layers of tests and ends with one line: N passed, N failed, N skipped.
+
+    tests/run.py             all layers
+    tests/run.py unit net    some of them
+
+Builds what each layer needs (make -j). Exit status 0 only if nothing failed; with CI=true in the
+environment a skipped test is a failure too: there, everything has to run.
+"""
+
+import argparse
+import concurrent.futures
+import os
+import re
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree
+from dataclasses import dataclass, field
+from pathlib import Path
+
+SOURCE = Path(__file__).resolve().parents[1]
+LOGS = SOURCE / "build" / "logs"
+JOBS = os.cpu_count() or 1
+BINARY_TIMEOUT_S = 300
+NET_TIMEOUT_S = 900
+TAIL_LINES = 30
+
+
+@dataclass
+class Result:
+    """Counts of one layer; notes say which tests failed or were skipped, and why."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    notes: list = field(default_factory=list)
+
+    def add(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+        self.notes += other.notes
+
+
+def clean_environment():
+    """Without make's own variables: the sub-makes here are no part of its job server."""
+    return {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+
+
+def tail(text):
+    return "\n".join(text.splitlines()[-TAIL_LINES:])
+
+
+def run_logged(name, argv, timeout=None, env=None):
+    """Run a command; its output goes to build/logs/NAME.log. Returns (status, output)."""
+    try:
+        done = subprocess.run(
+            [str(arg) for arg in argv],
+            cwd=SOURCE,
+            env={**clean_environment(), **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=timeout,
+            check=False,
+        )
+        status, output = done.returncode, done.stdout.decode(errors="replace")
+    except subprocess.TimeoutExpired as error:
+        status = -1
+        output = (error.output or b"").decode(errors="replace") + f"\nnot done after {timeout} s\n"
+    log = LOGS / f"{name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_text(output)
+    return status, output
+
+
+def build(variant, *targets):
+    """make the targets of a variant; one test: it compiles, and warnings are errors."""
+    argv = ["make", "--no-print-directory", f"-j{JOBS}", f"VARIANT={variant}", *targets]
+    name = f"build-{variant}"
+    status, output = run_logged(name, argv)
+    if status == 0:
+        return Result(passed=1)
+    print(tail(output))
+    return Result(failed=1, notes=[f"{' '.join(argv)}: see build/logs/{name}.log"])
+
+
+# ---- cmocka ----------------------------------------------------------------------
+
+ANNOUNCED = re.compile(r"^\[=+\] .*?Running (\d+) test\(s\)", re.MULTILINE)
+OK = re.compile(r"^\[ +OK +\] (\S+)", re.MULTILINE)
+SKIPPED = re.compile(r"^\[ +SKIPPED +\] (?!tests?:|\d)(\S+)$", re.MULTILINE)
+
+
+def count_cmocka(name, status, output):
+    """Counts from what a test program prints. What it announced and did not finish has failed, and
+    a bad end after good tests (a leak, a crash in teardown) is a failure of its own."""
+    announced = sum(int(number) for number in ANNOUNCED.findall(output))
+    passed = len(OK.findall(output))
+    skipped = set(SKIPPED.findall(output))
+    failed = max(announced - passed - len(skipped), 0)
+    if failed == 0 and status != 0:
+        failed = 1
+    notes = [f"{name}: {test} skipped" for test in sorted(skipped)]
+    if failed:
+        notes.append(f"{name}: {failed} failed, status {status}: see build/logs/{name}.log")
+    return Result(passed, failed, len(skipped), notes)
+
+
+def run_binary(variant, path):
+    name = f"{variant}-{path.name}"
+    # Leaks are found at the end, undefined behaviour where it happens.
+    env = {"UBSAN_OPTIONS": "print_stacktrace=1"}
+    status, output = run_logged(name, [path], BINARY_TIMEOUT_S, env)
+    result = count_cmocka(name, status, output)
+    if result.passed + result.failed + result.skipped == 0:
+        result = Result(failed=1, notes=[f"{name}: no test ran"])
+    if result.failed:
+        print(tail(output))
+    return result
+
+
+def unit_tests(variant):
+    result = build(variant, "unit")
+    if result.failed:
+        return result
+    names = sorted(path.stem for path in SOURCE.glob("tests/unit/test_*.c"))
+    paths = [SOURCE / "build" / variant / "unit" / name for name in names]
+    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
+        for one in pool.map(lambda path: run_binary(variant, path), paths):
+            result.add(one)
+    return result
+
+
+# ---- the layers ------------------------------------------------------------------
+
+
+def layer_build():
+    return build("release", "all", "tools")
+
+
+def layer_unit():
+    return unit_tests("release")
+
+
+def layer_clang():
+    result = build("clang", "all", "tools")
+    result.add(unit_tests("clang"))
+    return result
+
+
+def layer_asan():
+    return unit_tests("asan")
+
+
+def replay(name):
+    """One fuzzer over its corpus in the tree."""
+    corpus = sorted((SOURCE / "tests" / "fuzz" / "corpus" / name).glob("*"))
+    if not corpus:
+        return Result(skipped=1, notes=[f"{name}: tests/fuzz/corpus/{name} is empty"])
+    binary = SOURCE / "build" / "fuzz" / "fuzz" / name
+    status, output = run_logged(f"replay-{name}", [binary, *corpus], BINARY_TIMEOUT_S)
+    if status == 0:
+        return Result(passed=1)
+    print(tail(output))
+    return Result(failed=1, notes=[f"{name}: status {status}: see build/logs/replay-{name}.log"])
+
+
+def layer_fuzz():
+    result = build("fuzz", "fuzzers")
+    if result.failed:
+        return result
+    names = sorted(path.stem for path in SOURCE.glob("tests/fuzz/fuzz_*.c"))
+    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
+        for one in pool.map(replay, names):
+            result.add(one)
+    return result
+
+
+def count_junit(path):
+    result = Result()
+    for case in xml.etree.ElementTree.parse(path).iter("testcase"):
+        name = f"{case.get('classname')}.{case.get('name')}"
+        skipped = case.find("skipped")
+        if case.find("failure") is not None or case.find("error") is not None:
+            result.add(Result(failed=1, notes=[f"{name} failed"]))
+        elif skipped is not None:
+            result.add(Result(skipped=1, notes=[f"{name} skipped: {skipped.get('message')}"]))
+        else:
+            result.passed += 1
+    return result
+
+
+def layer_net():
+    """The test library itself, then the programs in namespaces."""
+    built = build("release", "all", "tools")
+    if built.failed:
+        return Result(failed=1, notes=["network tests not run: the programs do not build"])
+    report = SOURCE / "build" / "junit-net.xml"
+    report.unlink(missing_ok=True)
+    argv = ["/usr/bin/python3", "-B", "-m", "pytest", "-c", "tests/pytest.ini"]
+    argv += [f"--junitxml={report}", "tests/lib", "tests/net"]
+    with subprocess.Popen(argv, cwd=SOURCE, stdin=subprocess.DEVNULL) as pytest:
+        try:
+            status = pytest.wait(NET_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            pytest.terminate()  # its fixtures take everything down
+            status = pytest.wait()
+    if not report.exists():
+        return Result(failed=1, notes=[f"pytest ended with status {status} and wrote no report"])
+    result = count_junit(report)
+    if status != 0 and result.failed == 0:
+        result.add(Result(failed=1, notes=[f"pytest ended with status {status}"]))
+    return result
+
+
+LAYERS = {
+    "build": layer_build,
+    "unit": layer_unit,
+    "clang": layer_clang,
+    "fuzz": layer_fuzz,
+    "asan": layer_asan,
+    "net": layer_net,
+}
+
+
+def run_layers(names):
+    """Run them in order; prints the table. Returns the sum."""
+    total = Result()
+    rows = []
+    for name in names:
+        print(f"== {name}", flush=True)
+        start = time.monotonic()
+        result = LAYERS[name]()
+        rows.append((name, result, time.monotonic() - start))
+        total.add(result)
+    print(f"\n{'layer':<8}{'passed':>8}{'failed':>8}{'skipped':>9}{'time':>10}")
+    for name, result, seconds in rows:
+        counts = f"{result.passed:>8}{result.failed:>8}{result.skipped:>9}"
+        print(f"{name:<8}{counts}{seconds:>8.1f} s")
+    return total
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("layers", nargs="*", help=f"some of: {', '.join(LAYERS)}")
+    names = parser.parse_args().layers or list(LAYERS)
+    unknown = [name for name in names if name not in LAYERS]
+    if unknown:
+        parser.error(f"no layer {', '.join(unknown)}; there are {', '.join(LAYERS)}")
+    total = run_layers(names)
+    for note in total.notes:
+        print(note)
+    is_bad = total.failed > 0
+    if total.skipped > 0 and os.environ.get("CI") == "true":
+        print("CI=true: what is skipped counts as failed")
+        is_bad = True
+    print(f"{total.passed} passed, {total.failed} failed, {total.skipped} skipped", flush=True)
+    return 1 if is_bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
