@@ -30,18 +30,25 @@ TAIL_LINES = 30
 
 @dataclass
 class Result:
-    """Counts of one layer; notes say which tests failed or were skipped, and why."""
+    """What happened in one layer. notes say what failed; skips: {test: why}; ran: tests that passed,
+    where a later layer may skip them."""
 
     passed: int = 0
     failed: int = 0
-    skipped: int = 0
     notes: list = field(default_factory=list)
+    skips: dict = field(default_factory=dict)
+    ran: set = field(default_factory=set)
+
+    @property
+    def skipped(self):
+        return len(self.skips)
 
     def add(self, other):
         self.passed += other.passed
         self.failed += other.failed
-        self.skipped += other.skipped
         self.notes += other.notes
+        self.skips |= other.skips
+        self.ran |= other.ran
 
 
 def clean_environment():
@@ -98,26 +105,25 @@ def count_cmocka(name, status, output):
     """Counts from what a test program prints. What it announced and did not finish has failed, and
     a bad end after good tests (a leak, a crash in teardown) is a failure of its own."""
     announced = sum(int(number) for number in ANNOUNCED.findall(output))
-    passed = len(OK.findall(output))
-    skipped = set(SKIPPED.findall(output))
-    failed = max(announced - passed - len(skipped), 0)
+    passed = OK.findall(output)
+    skipped = {f"{name}.{test}": "by itself" for test in SKIPPED.findall(output)}
+    failed = max(announced - len(passed) - len(skipped), 0)
     if failed == 0 and status != 0:
         failed = 1
-    notes = [f"{name}: {test} skipped" for test in sorted(skipped)]
-    if failed:
-        notes.append(f"{name}: {failed} failed, status {status}: see build/logs/{name}.log")
-    return Result(passed, failed, len(skipped), notes)
+    notes = [f"{name}: {failed} failed, status {status}"] if failed else []
+    return Result(len(passed), failed, notes, skipped, {f"{name}.{test}" for test in passed})
 
 
 def run_binary(variant, path):
-    name = f"{variant}-{path.name}"
     # Leaks are found at the end, undefined behaviour where it happens.
     env = {"UBSAN_OPTIONS": "print_stacktrace=1"}
-    status, output = run_logged(name, [path], BINARY_TIMEOUT_S, env)
-    result = count_cmocka(name, status, output)
+    log = f"{variant}-{path.name}"
+    status, output = run_logged(log, [path], BINARY_TIMEOUT_S, env)
+    result = count_cmocka(path.name, status, output)
     if result.passed + result.failed + result.skipped == 0:
-        result = Result(failed=1, notes=[f"{name}: no test ran"])
+        result = Result(failed=1, notes=[f"{path.name}: no test ran"])
     if result.failed:
+        result.notes[0] += f": see build/logs/{log}.log"
         print(tail(output))
     return result
 
@@ -159,7 +165,7 @@ def replay(name):
     """One fuzzer over its corpus in the tree."""
     corpus = sorted((SOURCE / "tests" / "fuzz" / "corpus" / name).glob("*"))
     if not corpus:
-        return Result(skipped=1, notes=[f"{name}: tests/fuzz/corpus/{name} is empty"])
+        return Result(skips={name: f"tests/fuzz/corpus/{name} is empty"})
     binary = SOURCE / "build" / "fuzz" / "fuzz" / name
     status, output = run_logged(f"replay-{name}", [binary, *corpus], BINARY_TIMEOUT_S)
     if status == 0:
@@ -187,7 +193,7 @@ def count_junit(path):
         if case.find("failure") is not None or case.find("error") is not None:
             result.add(Result(failed=1, notes=[f"{name} failed"]))
         elif skipped is not None:
-            result.add(Result(skipped=1, notes=[f"{name} skipped: {skipped.get('message')}"]))
+            result.add(Result(skips={name: skipped.get("message")}))
         else:
             result.passed += 1
     return result
@@ -234,6 +240,8 @@ def run_layers(names):
         print(f"== {name}", flush=True)
         start = time.monotonic()
         result = LAYERS[name]()
+        # What a sanitizer cannot do (replace malloc, say) has run if an earlier layer did it.
+        result.skips = {test: why for test, why in result.skips.items() if test not in total.ran}
         rows.append((name, result, time.monotonic() - start))
         total.add(result)
     print(f"\n{'layer':<8}{'passed':>8}{'failed':>8}{'skipped':>9}{'time':>10}")
@@ -253,6 +261,8 @@ def main():
     total = run_layers(names)
     for note in total.notes:
         print(note)
+    for test, why in total.skips.items():
+        print(f"{test} skipped: {why}")
     is_bad = total.failed > 0
     if total.skipped > 0 and os.environ.get("CI") == "true":
         print("CI=true: what is skipped counts as failed")

@@ -8,7 +8,7 @@
 # make demo-stop   end what KEEP=1 left
 # make fuzz        each fuzzer for FUZZ_TIME seconds on top of its corpus
 # make soak        hours: long fuzzing, then the network tests again and again, also under ASan
-# make bench       figures (tests/bench)
+# make bench       figures: tests/tools/bench_*.c, scripts in tests/bench
 # make lint        clang-format, clang-tidy, cppcheck, shellcheck, pyflakes
 # make format      apply clang-format
 
@@ -65,11 +65,11 @@ soak:
 		done; \
 	done
 
-# A bench is a program tests/bench/bench_*; it prints its own figures.
-BENCHES := $(sort $(wildcard tests/bench/bench_*.py tests/bench/bench_*.sh))
+# A bench prints its own figures: bench_*.c in tests/tools, scripts in tests/bench.
+BENCHES := $(filter $(OUT)/tools/bench_%,$(TOOLS)) \
+           $(sort $(wildcard tests/bench/bench_*.py tests/bench/bench_*.sh))
 bench: programs tools
-	@$(if $(BENCHES),set -e; for b in $(BENCHES); do \
-		echo "== $$b"; WAYPOST_BUILD=$(OUT) $$b; done,echo 'tests/bench has no bench_*.py or .sh')
+	@for b in $(BENCHES); do echo "== $$b"; WAYPOST_BUILD=$(OUT) $$b || exit 1; done
 
 # ---- lint ------------------------------------------------------------------
 

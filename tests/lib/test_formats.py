@@ -146,7 +146,7 @@ GOOD = "[==========] Running 2 test(s).\n[ RUN      ] a\n[       OK ] a\n[ RUN  
 def test_cmocka_counts(name, status, output, counts):
     result = run.count_cmocka(name, status, output)
     assert (result.passed, result.failed, result.skipped) == counts
-    assert bool(result.notes) == (counts[1] + counts[2] > 0)
+    assert bool(result.notes) == (counts[1] > 0)
 
 
 def test_junit_counts(tmp_path):
@@ -160,4 +160,15 @@ def test_junit_counts(tmp_path):
     )
     result = run.count_junit(path)
     assert (result.passed, result.failed, result.skipped) == (1, 2, 1)
-    assert result.notes == ["c.bad failed", "c.worse failed", "c.not skipped: not root"]
+    assert result.notes == ["c.bad failed", "c.worse failed"]
+    assert result.skips == {"c.not": "not root"}
+
+
+def test_a_skip_counts_unless_an_earlier_layer_ran_it(monkeypatch, capsys):
+    layers = {
+        "unit": lambda: run.Result(passed=1, ran={"t.both"}),
+        "asan": lambda: run.Result(skips={"t.both": "no malloc", "t.never": "why not"}),
+    }
+    monkeypatch.setattr(run, "LAYERS", layers)
+    assert list(run.run_layers(["unit", "asan"]).skips) == ["t.never"]
+    assert capsys.readouterr().out.splitlines()[-1].split()[:4] == ["asan", "0", "0", "1"]
