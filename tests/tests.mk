@@ -89,9 +89,10 @@ check-format:
 check-tidy:
 	@printf '%s\n' $(C_SOURCES) | xargs -P $(JOBS) -I FILE sh -c \
 		'clang-tidy --quiet FILE -- $(CPPFLAGS_ALL) -std=c11 2>/dev/null'
+# uninitvar: it does not see through the loops of uthash; clang's analyzer looks for the same.
 check-cppcheck:
 	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
-		--inline-suppr --suppress=missingIncludeSystem -j $(JOBS) -I. \
+		--inline-suppr --suppress=missingIncludeSystem --suppress=uninitvar -j $(JOBS) -I. \
 		$(filter-out tests/unit/% tests/fuzz/%,$(C_SOURCES))
 check-scripts:
 	shellcheck $(SHELL_SCRIPTS)

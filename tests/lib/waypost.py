@@ -141,13 +141,21 @@ class Cluster:
 
     def _make_pki(self):
         pki = self.net.folder / "ops" / "pki"
-        self._clusteradm("pki", "init", "--dir", pki, "--cluster", CLUSTER_NAME)
+
+        def make(*args):
+            self.net.hosts["director"].run(self._program("clusteradm"), "pki", *args, "--dir", pki)
+
+        make("init", "--cluster", CLUSTER_NAME)
         for host, (kind, name) in CERTIFICATES.items():
-            addresses = ["--host", layout.DIRECTOR_ADDRESS] if kind == "director" else []
-            self._clusteradm("pki", "issue", kind, name, "--dir", pki, *addresses)
+            names = ["--host", layout.DIRECTOR_ADDRESS] if kind == "director" else []
+            make("issue", kind, name, *names)
             own = self.net.folder / host / "etc" / "pki"
             for file in ("ca.crt", f"{kind}-{name}.crt", f"{kind}-{name}.key"):
                 shutil.copy2(pki / file, own / file)
+
+    @staticmethod
+    def _program(name):
+        return tools.build_folder() / name
 
     # ---- running -------------------------------------------------------------
 
@@ -175,7 +183,7 @@ class Cluster:
 
     def _argv(self, program, host):
         state = self.net.folder / host / "state"
-        return [tools.build_folder() / program, "-c", self.config(host), "--state-dir", state]
+        return [self._program(program), "-c", self.config(host), "--state-dir", state]
 
     def _is_answering(self):
         if not self.director.is_running():
@@ -224,7 +232,7 @@ class Cluster:
 
     def adm_argv(self):
         """The command line of the operator's tool up to the command."""
-        return [tools.build_folder() / "clusteradm", "-c", self.config("ops")]
+        return [self._program("clusteradm"), "-c", self.config("ops")]
 
     def _clusteradm(self, *args, check=True):
         return self.net.hosts["director"].run(*self.adm_argv(), *args, check=check)
