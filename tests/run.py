@@ -30,8 +30,11 @@ TAIL_LINES = 30
 
 @dataclass
 class Result:
-    """What happened in one layer. notes say what failed; skips: {test: why}; ran: tests that passed,
-    where a later layer may skip them."""
+    """What happened in one layer.
+
+    notes say what failed; skips: {test: why}; ran: unit tests that passed, which a later layer may
+    skip.
+    """
 
     passed: int = 0
     failed: int = 0

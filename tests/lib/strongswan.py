@@ -2,20 +2,20 @@
 """A stock strongSwan peer: Debian's charon-systemd with userspace ESP in a host of the topology.
 
 Found out with strongSwan 5.9.8 (Debian 12):
-- charon-systemd needs neither systemd nor a pid file, so each namespace can have one. STRONGSWAN_CONF
-  replaces /etc/strongswan.conf for it and for swanctl.
-- kernel-libipsec does ESP over a TUN device (ipsec0) and always inside UDP: it fakes the NAT detection
-  hash, so IKE_AUTH and ESP are on port 4500 even with no NAT. It needs kernel-netlink for addresses
-  and routes. Its routes are in table 220 and take as source an address in local_ts.
+- charon-systemd needs neither systemd nor a pid file, so each namespace can have one.
+  STRONGSWAN_CONF replaces /etc/strongswan.conf for it and for swanctl.
+- kernel-libipsec does ESP over a TUN device (ipsec0) and always inside UDP: it fakes the NAT
+  detection hash, so IKE_AUTH and ESP are on port 4500 even with no NAT. It needs kernel-netlink for
+  addresses and routes. Its routes are in table 220 and take as source an address in local_ts.
 - swanctl loads every plugin there is unless told which; then each call takes seconds.
 - The secret of an id may be text in quotes, 0x... or 0s... (base64).
-- It repeats a request after 4 s, 7.2 s later, ... (retransmit_timeout, _base). That is how long a peer
-  is late if it drops the member's first answer: it does ("ignoring request with ID 0, already
-  processing") when that answer comes before the thread that handles the director's REDIRECT has put
-  the SA back, both being answers to message 0. It takes a member that answers in a millisecond and a
-  busy machine; seen in about one of fifty redirects here. Deadlines allow for it.
-- After a redirect it is "redirected to ADDRESS" in the log, IKE_SA_INIT goes out again with REDIR_FROM
-  instead of REDIR_SUP, and swanctl --list-sas shows the member's address as remote-host.
+- After a redirect it is "redirected to ADDRESS" in the log, IKE_SA_INIT goes out again with
+  REDIR_FROM instead of REDIR_SUP; in swanctl --list-sas the member's address is remote-host.
+- It repeats a request after 4 s, then 7.2 s later (retransmit_timeout, _base). That much late is
+  a peer that drops the member's first answer, "ignoring request with ID 0, already processing":
+  the thread that handles the director's REDIRECT, also an answer to message 0, has not yet put the
+  SA back. 4 of 150 redirects on a busy machine with two cores, where members answer within 2 ms.
+  Deadlines allow for it.
 """
 
 import re
@@ -140,7 +140,7 @@ def _quoted(psk):
 
 
 class StrongSwan:
-    """charon in one host. Configure with connect_to() (or write config() yourself), then start()."""
+    """charon in one host: connect_to(), or config() with sections of one's own, then start()."""
 
     def __init__(self, host, daemon_plugins=DAEMON_PLUGINS, daemon_options=None):
         self.host = host

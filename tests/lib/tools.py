@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where programs are: the ones under test, and Debian's.
 
-Debian's AppArmor profiles let swanctl, charon-systemd and tcpdump read and write only at their usual
-places. The profiles go by path, so a copy elsewhere is free of them; /run is often mounted noexec,
-hence the build folder.
+Debian's AppArmor profiles let swanctl, charon-systemd and tcpdump read and write only at their
+usual places. The profiles go by path, so a copy elsewhere is free of them; /run is often mounted
+noexec, hence the build folder.
 """
 
 import filecmp

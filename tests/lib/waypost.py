@@ -207,7 +207,7 @@ class Cluster:
         wait_for(
             reached,
             deadline_s,
-            lambda: f"members {', '.join(members)} {' or '.join(sorted(wanted))}\n{self.describe()}",
+            lambda: f"{', '.join(members)} {' or '.join(sorted(wanted))}\n{self.describe()}",
         )
 
     def describe(self):
@@ -216,7 +216,7 @@ class Cluster:
         return "\n".join(process.describe() for process in processes if process is not None)
 
     def stop(self):
-        """Stop everything that runs; returns what went wrong: ended before, or not with status 0."""
+        """Stop everything; returns what went wrong: ended before, or not with status 0."""
         problems = []
         agents = [a.process for name, a in self.agents.items() if name not in self.expect_dead]
         for process in [*agents, self.director]:

@@ -26,7 +26,8 @@ def set_block(text, key, block):
 def read_psks(text):
     """{identity: PSK} of a peers file: per entry an id, then its psk."""
     entry = re.compile(
-        r"\bid:\s*\"?(?P<id>[^\s,\"}]+)\"?.*?\bpsk:\s*(?:\"(?P<quoted>[^\"]*)\"|(?P<bare>[^\s,}]+))",
+        r"\bid:\s*\"?(?P<id>[^\s,\"}]+)\"?.*?"
+        r"\bpsk:\s*(?:\"(?P<quoted>[^\"]*)\"|(?P<bare>[^\s,}]+))",
         re.DOTALL,
     )
     lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]

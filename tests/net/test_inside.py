@@ -33,7 +33,7 @@ def test_proxy_arp_answers_for_own_peers_only(make_cluster):
 
 
 def test_route_mode_leaves_it_to_routing(make_cluster):
-    """A kernel route with a protocol number and metric that BIRD or FRR can pick up; no proxy ARP."""
+    """A kernel route with protocol number and metric for BIRD or FRR to pick up; no proxy ARP."""
 
     def use_routes(text):
         return set_value(text, "mode", f"route, metric: {METRIC}")
