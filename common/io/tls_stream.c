@@ -1,68 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "common/io/tls_stream.h"
+#include "common/io/tls_stream_impl.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 
-#include "common/base/secret.h"
-#include "common/io/tls_engine.h"
-
-/*
- * DOC: CONNECTING -> HANDSHAKE -> OPEN -> LEAVING -> GONE
- *
- * leave() is the way out of every state, taken once: it keeps the reason. In LEAVING what waits is
- * sent, then FIN, and what still comes is thrown away until the other side has closed too: a socket
- * closed with unread input sends a reset, which would destroy an alert or the last answer on its
- * way. GONE has closed the handles; the last close callback frees. One timer serves all states.
- */
-
 #define OUT_MAX     (1 << 20)
 #define OPEN_MS     5000
 #define KEEPALIVE_S 15
-#define LINGER_MS   1000
-#define CHUNK_SIZE  16384 /* a TLS record (RFC 8446, 5.1) */
-
-enum state {
-	STATE_CONNECTING,
-	STATE_HANDSHAKE,
-	STATE_OPEN,
-	STATE_LEAVING,
-	STATE_GONE,
-};
-
-struct tls_stream {
-	uv_tcp_t tcp;
-	uv_timer_t timer;
-	uv_connect_t connect;
-	uv_shutdown_t shutdown;
-	struct tls_engine tls;
-	const struct tls_stream_events *events;
-	void *ctx;
-	void (*on_gone)(void *ctx);
-	void *gone_ctx;
-	struct tls_stream_options options;
-	struct endpoint remote, local;
-	enum state state;
-	size_t pending; /* octets in uv_write requests */
-	unsigned handles;
-	bool is_paused;
-	bool is_pumping; /* pump() is on the stack */
-	bool has_sent_fin, has_seen_fin;
-	int err; /* for on_close, with why */
-	struct errtext why;
-	uint8_t input[CHUNK_SIZE];
-};
-
-/* A piece of output that the kernel did not take at once. */
-struct output {
-	uv_write_t request;
-	size_t len;
-	uint8_t data[];
-};
-
-static void pump(struct tls_stream *s);
-static int flush(struct tls_stream *s);
+#define LINGER_MS   2000
 
 /* ---- the way out ---- */
 
@@ -90,7 +36,7 @@ static void destroy(struct tls_stream *s)
 	uv_close((uv_handle_t *)&s->tcp, on_handle_closed);
 }
 
-static void destroy_if_finished(struct tls_stream *s)
+void tls_stream_leave_if_finished(struct tls_stream *s)
 {
 	if (s->has_sent_fin && s->has_seen_fin)
 		destroy(s);
@@ -105,21 +51,19 @@ static void on_shutdown(uv_shutdown_t *request, int status)
 		return;
 	}
 	s->has_sent_fin = true;
-	destroy_if_finished(s);
+	tls_stream_leave_if_finished(s);
 }
 
 static void on_timer(uv_timer_t *timer);
 
-/* How a stream leaves. */
-enum leaving {
-	LEAVE_NOW,      /* the socket is of no more use */
-	LEAVE_FLUSHED,  /* send what TLS has to say: an alert, or nothing */
-	LEAVE_FAREWELL, /* send what waits, and close_notify */
-};
-
-static void leave(struct tls_stream *s, int err, const char *why, enum leaving how)
+void tls_stream_linger(struct tls_stream *s)
 {
-	enum state old = s->state;
+	uv_timer_start(&s->timer, on_timer, LINGER_MS, 0);
+}
+
+void tls_stream_leave(struct tls_stream *s, int err, const char *why, enum tls_leaving how)
+{
+	enum tls_state old = s->state;
 
 	if (tls_stream_is_closing(s)) {
 		if (how == LEAVE_NOW)
@@ -135,14 +79,14 @@ static void leave(struct tls_stream *s, int err, const char *why, enum leaving h
 	}
 	if (how == LEAVE_FAREWELL && old == STATE_OPEN)
 		tls_engine_shutdown(&s->tls);
-	if (flush(s) != 0)
+	if (tls_stream_flush(s) != 0)
 		return;
 	s->shutdown.data = s;
-	if (uv_shutdown(&s->shutdown, (uv_stream_t *)&s->tcp, on_shutdown) != 0 ||
-	    uv_timer_start(&s->timer, on_timer, LINGER_MS, 0) != 0) {
+	if (uv_shutdown(&s->shutdown, (uv_stream_t *)&s->tcp, on_shutdown) != 0) {
 		destroy(s);
 		return;
 	}
+	tls_stream_linger(s);
 	tls_stream_resume(s); /* to see the other side's FIN */
 }
 
@@ -151,7 +95,8 @@ static void leave_timeout(struct tls_stream *s, const char *what, uint64_t ms)
 	struct errtext why;
 
 	errtext_set(&why, "%s in %llu ms", what, (unsigned long long)ms);
-	leave(s, ERR_TIMEOUT, why.text, s->state == STATE_OPEN ? LEAVE_FAREWELL : LEAVE_NOW);
+	tls_stream_leave(s, ERR_TIMEOUT, why.text,
+			 s->state == STATE_OPEN ? LEAVE_FAREWELL : LEAVE_NOW);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -173,221 +118,6 @@ static void on_timer(uv_timer_t *timer)
 		destroy(s);
 		break;
 	}
-}
-
-/* ---- output ---- */
-
-static void on_written(uv_write_t *request, int status)
-{
-	struct output *output = (struct output *)request;
-	struct tls_stream *s = request->data;
-
-	s->pending -= output->len;
-	free(output);
-	if (status == UV_ECANCELED)
-		return;
-	if (status < 0) {
-		leave(s, ERR_IO, uv_strerror(status), LEAVE_NOW);
-		return;
-	}
-	if (s->state != STATE_OPEN)
-		return;
-	if (s->options.idle_ms > 0)
-		uv_timer_again(&s->timer);
-	if (s->pending == 0 && s->events->on_drain != NULL)
-		s->events->on_drain(s, s->ctx);
-}
-
-static int queue_output(struct tls_stream *s, struct bytes rest)
-{
-	struct output *output;
-	uv_buf_t buf;
-	int status = UV_ENOMEM;
-
-	if (rest.len > s->options.out_max || s->pending > s->options.out_max - rest.len) {
-		leave(s, ERR_LIMIT, "the other side reads too slowly", LEAVE_NOW);
-		return ERR_LIMIT;
-	}
-	output = malloc(sizeof(*output) + rest.len);
-	if (output != NULL) {
-		output->len = rest.len;
-		output->request.data = s;
-		memcpy(output->data, rest.ptr, rest.len);
-		buf = uv_buf_init((char *)output->data, (unsigned int)rest.len);
-		status = uv_write(&output->request, (uv_stream_t *)&s->tcp, &buf, 1, on_written);
-	}
-	if (status != 0) {
-		free(output);
-		leave(s, ERR_IO, uv_strerror(status), LEAVE_NOW);
-		return ERR_CLOSED;
-	}
-	s->pending += rest.len;
-	return 0;
-}
-
-/* To the kernel, or behind what waits for it. */
-static int send_octets(struct tls_stream *s, struct bytes data)
-{
-	uv_buf_t buf = uv_buf_init((char *)(uintptr_t)data.ptr, (unsigned int)data.len);
-	int sent = s->pending > 0 ? UV_EAGAIN : uv_try_write((uv_stream_t *)&s->tcp, &buf, 1);
-
-	if (sent == UV_EAGAIN)
-		sent = 0;
-	if (sent < 0) {
-		leave(s, ERR_IO, uv_strerror(sent), LEAVE_NOW);
-		return ERR_CLOSED;
-	}
-	data.ptr += sent;
-	data.len -= (size_t)sent;
-	return data.len > 0 ? queue_output(s, data) : 0;
-}
-
-/* Sends what TLS has for the network. If that fails, the stream is gone when it returns. */
-static int flush(struct tls_stream *s)
-{
-	uint8_t chunk[CHUNK_SIZE];
-	size_t len;
-	int err = 0;
-
-	while (err == 0 && (len = tls_engine_take(&s->tls, chunk, sizeof(chunk))) > 0)
-		err = send_octets(s, (struct bytes){ chunk, len });
-	return err;
-}
-
-int tls_stream_write(struct tls_stream *s, struct bytes data)
-{
-	if (tls_stream_is_closing(s))
-		return ERR_CLOSED;
-	if (s->state != STATE_OPEN)
-		return ERR_BAD_STATE;
-	if (tls_engine_write(&s->tls, data) != 0) {
-		leave(s, ERR_CRYPTO, "TLS cannot encrypt", LEAVE_NOW);
-		return ERR_CLOSED;
-	}
-	if (s->options.idle_ms > 0)
-		uv_timer_again(&s->timer);
-	return flush(s);
-}
-
-/* ---- input ---- */
-
-static void handshake(struct tls_stream *s)
-{
-	enum tls_progress progress = tls_engine_handshake(&s->tls);
-
-	if (progress == TLS_FAILED) {
-		leave(s, s->tls.err, s->tls.why.text, LEAVE_FLUSHED);
-		return;
-	}
-	if (flush(s) != 0 || progress != TLS_DONE)
-		return;
-	s->state = STATE_OPEN;
-	tls_stream_set_idle(s, s->options.idle_ms);
-	if (s->events->on_open != NULL)
-		s->events->on_open(s, s->ctx);
-}
-
-static void read_records(struct tls_stream *s)
-{
-	uint8_t data[CHUNK_SIZE];
-	enum tls_progress progress = TLS_DONE;
-	size_t len, used = 0;
-
-	while (s->state == STATE_OPEN && !s->is_paused && progress == TLS_DONE) {
-		progress = tls_engine_read(&s->tls, data, sizeof(data), &len);
-		if (progress != TLS_DONE)
-			break;
-		used = len > used ? len : used;
-		if (s->events->on_data != NULL)
-			s->events->on_data(s, (struct bytes){ data, len }, s->ctx);
-	}
-	wipe(data, used); /* keys come this way too */
-	if (s->state != STATE_OPEN)
-		return;
-	if (progress == TLS_ENDED)
-		leave(s, ERR_CLOSED, "closed by the other side", LEAVE_FAREWELL);
-	else if (progress == TLS_FAILED)
-		leave(s, s->tls.err, s->tls.why.text, LEAVE_FLUSHED);
-	else
-		(void)flush(s); /* what TLS answers by itself, such as a key update */
-}
-
-/* Takes the engine as far as its input goes. Not entered again from its own callbacks. */
-static void pump(struct tls_stream *s)
-{
-	if (s->is_pumping)
-		return;
-	s->is_pumping = true;
-	if (s->state == STATE_HANDSHAKE)
-		handshake(s);
-	if (s->state == STATE_OPEN)
-		read_records(s);
-	s->is_pumping = false;
-}
-
-static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
-{
-	struct tls_stream *s = handle->data;
-
-	(void)suggested;
-	*buf = uv_buf_init((char *)s->input, sizeof(s->input));
-}
-
-static void on_read_end(struct tls_stream *s, int status)
-{
-	if (tls_stream_is_closing(s)) {
-		uv_read_stop((uv_stream_t *)&s->tcp);
-		s->has_seen_fin = true;
-		if (status == UV_EOF)
-			destroy_if_finished(s);
-		else
-			destroy(s);
-	} else if (status != UV_EOF) {
-		leave(s, ERR_IO, uv_strerror(status), LEAVE_NOW);
-	} else if (s->state == STATE_HANDSHAKE) {
-		leave(s, ERR_IO, "ended by the other side during the TLS handshake", LEAVE_NOW);
-	} else {
-		leave(s, ERR_IO, "cut off without close_notify", LEAVE_NOW);
-	}
-}
-
-static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
-{
-	struct tls_stream *s = stream->data;
-
-	if (len < 0)
-		on_read_end(s, (int)len);
-	if (len <= 0 || tls_stream_is_closing(s))
-		return;
-	if (tls_engine_put(&s->tls, (struct bytes){ (uint8_t *)buf->base, (size_t)len }) != 0) {
-		leave(s, ERR_NO_MEMORY, "out of memory", LEAVE_NOW);
-		return;
-	}
-	if (s->state == STATE_OPEN && s->options.idle_ms > 0)
-		uv_timer_again(&s->timer);
-	pump(s);
-}
-
-void tls_stream_pause(struct tls_stream *s)
-{
-	if (tls_stream_is_closing(s) || s->is_paused)
-		return;
-	s->is_paused = true;
-	uv_read_stop((uv_stream_t *)&s->tcp);
-}
-
-void tls_stream_resume(struct tls_stream *s)
-{
-	int status;
-
-	if (!s->is_paused || s->state == STATE_GONE)
-		return;
-	s->is_paused = false;
-	status = uv_read_start((uv_stream_t *)&s->tcp, on_alloc, on_read);
-	if (status != 0)
-		leave(s, ERR_IO, uv_strerror(status), LEAVE_NOW);
-	else
-		pump(s);
 }
 
 /* ---- making ---- */
@@ -431,7 +161,7 @@ static int start_handshake(struct tls_stream *s)
 	s->state = STATE_HANDSHAKE;
 	learn_endpoints(s);
 	tune_socket(s);
-	return uv_read_start((uv_stream_t *)&s->tcp, on_alloc, on_read);
+	return tls_stream_start_reading(s);
 }
 
 static void on_connected(uv_connect_t *request, int status)
@@ -443,9 +173,9 @@ static void on_connected(uv_connect_t *request, int status)
 	if (status == 0)
 		status = start_handshake(s);
 	if (status != 0)
-		leave(s, ERR_IO, uv_strerror(status), LEAVE_NOW);
+		tls_stream_leave(s, ERR_IO, uv_strerror(status), LEAVE_NOW);
 	else
-		pump(s); /* the client speaks first */
+		tls_stream_pump(s); /* the client speaks first */
 }
 
 static int new_stream(uv_loop_t *loop, const struct tls_ctx *tls,
@@ -495,7 +225,7 @@ int tls_stream_connect(uv_loop_t *loop, const struct tls_ctx *tls, const struct 
 	endpoint_to_sockaddr(remote, &sa);
 	status = uv_tcp_connect(&s->connect, &s->tcp, (struct sockaddr *)&sa, on_connected);
 	if (status != 0)
-		leave(s, ERR_IO, uv_strerror(status), LEAVE_NOW);
+		tls_stream_leave(s, ERR_IO, uv_strerror(status), LEAVE_NOW);
 	*out = s;
 	return 0;
 }
@@ -563,12 +293,12 @@ size_t tls_stream_pending(const struct tls_stream *s)
 
 void tls_stream_close(struct tls_stream *s, const char *why)
 {
-	leave(s, 0, why, LEAVE_FAREWELL);
+	tls_stream_leave(s, 0, why, LEAVE_FAREWELL);
 }
 
 void tls_stream_abort(struct tls_stream *s, const char *why)
 {
-	leave(s, 0, why, LEAVE_NOW);
+	tls_stream_leave(s, 0, why, LEAVE_NOW);
 }
 
 bool tls_stream_is_closing(const struct tls_stream *s)

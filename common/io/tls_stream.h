@@ -40,6 +40,7 @@ struct tls_stream_events {
 	 *      ERR_UNSUPPORTED  no common protocol or version
 	 *      ERR_LIMIT   the other side reads too slowly, or tls_server has no room
 	 *      ERR_VALUE   not TLS
+	 *      another     we cannot go on
 	 * why is a phrase for the log that says it better; it may repeat what the other side's
 	 * certificate says once that is authentic, nothing else of strangers.
 	 */
@@ -99,9 +100,9 @@ void tls_stream_pause(struct tls_stream *s);
 void tls_stream_resume(struct tls_stream *s);
 
 /*
- * Ends the stream in due form: what was written is sent, then close_notify and FIN, for at most a
- * second. No on_data from now on. The first reason counts; nothing happens if it is closing
- * already. why is copied.
+ * Ends the stream in due form: what was written is sent, then close_notify and FIN, as long as
+ * the other side takes some of it every two seconds. No on_data from now on. The first reason
+ * counts; nothing happens if it is closing already. why is copied.
  */
 void tls_stream_close(struct tls_stream *s, const char *why);
 
