@@ -6,6 +6,16 @@
 
 #include "common/io/pki_files.h"
 
+/* The many ways to say that the chain does not lead to a CA that we trust. */
+static bool is_foreign(int error)
+{
+	return error == X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN ||
+	       error == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT ||
+	       error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
+	       error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT ||
+	       error == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE;
+}
+
 /* What OpenSSL found, with the date where it is about one. */
 static void explain_refusal(X509_STORE_CTX *store, struct errtext *why)
 {
@@ -21,6 +31,9 @@ static void explain_refusal(X509_STORE_CTX *store, struct errtext *why)
 	else if (error == X509_V_ERR_CERT_NOT_YET_VALID && certificate != NULL)
 		errtext_set(why, "%s of the other side is valid from %s only", whose,
 			    pki_time_format(X509_get0_notBefore(certificate), date));
+	else if (is_foreign(error))
+		errtext_set(why, "the certificate of the other side is not from our CA (%s)",
+			    X509_verify_cert_error_string(error));
 	else
 		errtext_set(why, "%s of the other side is not accepted: %s", whose,
 			    X509_verify_cert_error_string(error));

@@ -113,7 +113,8 @@ static const struct refused_case {
 	const char *server_why;
 } refused_cases[] = {
 	{ "client of a rogue CA", FLAW_ROGUE, FLAW_NONE, "d1", ERR_AUTH,
-	  "does not know the CA of our certificate", "self-signed certificate in" },
+	  "does not know the CA of our certificate",
+	  "is not from our CA (self-signed certificate in" },
 	{ "client without certificate", FLAW_NO_CERTIFICATE, FLAW_NONE, "d1", ERR_AUTH,
 	  "it wants a certificate", "shows no certificate" },
 	{ "client's has expired", FLAW_EXPIRED, FLAW_NONE, "d1", ERR_AUTH,
@@ -135,7 +136,8 @@ static const struct refused_case {
 	{ "server is another director", FLAW_NONE, FLAW_NONE, "d2", ERR_AUTH,
 	  "is waypost:director:d1, not waypost:director:d2", "does not accept our certificate" },
 	{ "server of a rogue CA", FLAW_NONE, FLAW_ROGUE, "d1", ERR_AUTH,
-	  "self-signed certificate in", "does not know the CA of our certificate" },
+	  "is not from our CA (self-signed certificate in",
+	  "does not know the CA of our certificate" },
 	{ "server's has expired", FLAW_NONE, FLAW_EXPIRED, "d1", ERR_AUTH, "expired on 2",
 	  "our certificate has expired" },
 	{ "server's has no identity", FLAW_NONE, FLAW_NO_URI, "d1", ERR_AUTH, "names no identity",
