@@ -17,7 +17,7 @@
 #define HTTP_CLIENT_DEPTH    16          /* of nesting in its JSON */
 
 struct http_client {
-	const struct tls_ctx *tls; /* a client's, with ALPN "http/1.1" */
+	const struct tls_ctx *tls; /* a client's, with ALPN_HTTP */
 	struct endpoint director;
 	const char *director_name; /* as its certificate has to say */
 	uint64_t timeout_ms;       /* from the call to the whole answer */

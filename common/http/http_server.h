@@ -12,7 +12,7 @@
  * idle is closed by idle_ms of the protocol.
  *
  *	struct http_server api = { .router = &router, .body_max = 65536, .log = lg };
- *	struct tls_server_protocol protocol = { .name = "http/1.1", .idle_ms = 60000,
+ *	struct tls_server_protocol protocol = { .name = ALPN_HTTP, .idle_ms = 60000,
  *		.out_max = HTTP_SERVER_OUT_MAX, .on_accept = http_server_accept, .ctx = &api };
  */
 #define HTTP_SERVER_OUT_MAX (64u << 20) /* has to hold the longest answer */

@@ -17,6 +17,10 @@
  */
 struct tls_ctx;
 
+/* The protocols between our programs (ALPN): control messages, and the API. */
+#define ALPN_CONTROL "waypost/1"
+#define ALPN_HTTP    "http/1.1"
+
 /* PEM files. certificate may hold intermediate certificates after our own; ca one or more CAs. */
 struct tls_files {
 	const char *ca;

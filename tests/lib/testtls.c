@@ -12,7 +12,7 @@ struct testpki *testtls_pki, *testtls_rogue_pki;
 struct tls_files testtls_director, testtls_member;
 const struct peer_identity testtls_d1 = { PEER_DIRECTOR, "d1" };
 
-static const char *const protocols[] = { TESTTLS_PROTOCOL, "http/1.1", NULL };
+static const char *const protocols[] = { ALPN_CONTROL, ALPN_HTTP, NULL };
 
 /* ---- a side ---- */
 
@@ -120,7 +120,7 @@ static void on_refused(void *ctx, const struct endpoint *remote, const char *why
 {
 	struct testtls *w = ctx;
 
-	assert_int_equal(remote->ip.family, IP_V4);
+	assert_int_equal(remote->ip.family, w->at.ip.family);
 	w->refused++;
 	snprintf(w->refused_why, sizeof(w->refused_why), "%s", why);
 }
@@ -147,9 +147,11 @@ void testtls_init(struct testtls *w)
 
 void testtls_serve(struct testtls *w)
 {
-	struct endpoint any = { { IP_V4, { 127, 0, 0, 1 } }, 0 };
+	static const struct endpoint any = { { IP_V4, { 127, 0, 0, 1 } }, 0 };
 	struct errtext why;
 
+	if (w->at.ip.family == IP_NONE)
+		w->at = any;
 	w->protocol.name = TESTTLS_PROTOCOL;
 	w->protocol.on_accept = on_accept;
 	w->protocol.ctx = w;
@@ -157,8 +159,8 @@ void testtls_serve(struct testtls *w)
 	w->options.protocol_count = 1;
 	w->options.on_refused = on_refused;
 	w->options.ctx = w;
-	assert_int_equal(
-	    tls_server_open(&w->loop, w->server_tls, &any, &w->options, &w->server, &why), 0);
+	if (tls_server_open(&w->loop, w->server_tls, &w->at, &w->options, &w->server, &why) != 0)
+		fail_msg("%s", why.text);
 	w->at = tls_server_local(w->server);
 	assert_int_not_equal(w->at.port, 0);
 }

@@ -13,7 +13,7 @@
  * sanitizer.
  */
 
-#define TESTTLS_PROTOCOL "waypost/1"
+#define TESTTLS_PROTOCOL ALPN_CONTROL
 
 /* When a side closes or aborts by itself. */
 enum testtls_moment {
@@ -48,7 +48,7 @@ struct testtls {
 	struct tls_server *server;
 	struct tls_server_options options; /* for testtls_serve() */
 	struct tls_server_protocol protocol;
-	struct endpoint at; /* where the server listens */
+	struct endpoint at; /* where the server listens; 127.0.0.1 if it is not set before */
 	struct testtls_side client, accepted;
 	int refused; /* connections that ended before they were accepted */
 	char refused_why[ERRTEXT_MAX];

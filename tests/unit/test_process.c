@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <grp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -157,8 +158,9 @@ static int child_drops(void)
 {
 	static const int keep[] = { CAP_NET_RAW };
 	struct errtext why;
-	gid_t groups[4];
+	gid_t groups[4] = { 4711 };
 
+	child_check(setgroups(1, groups) == 0);
 	child_check(privileges_drop(USER, keep, 1, &why) == 0);
 	child_check(getuid() != 0 && geteuid() == getuid() && getegid() != 0);
 	child_check(getgroups(4, groups) == 0);
