@@ -112,7 +112,7 @@ static const struct tls_stream_events events = {
 /* Returns when the connection and the loop are gone. */
 static int run(struct call *call, uv_loop_t *loop)
 {
-	struct peer_identity director = { PEER_DIRECTOR, "" };
+	struct pki_identity director = { PKI_DIRECTOR, "" };
 	struct tls_stream_options options = { .open_ms = call->client->timeout_ms };
 	int err;
 

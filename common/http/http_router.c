@@ -53,7 +53,7 @@ static const char *find_unknown_param(const struct http_route *route, const stru
 }
 
 void http_router_answer(const struct http_router *router, const struct http_message *message,
-			const struct peer_identity *peer, struct http_response *res)
+			const struct pki_identity *peer, struct http_response *res)
 {
 	const struct http_route *route;
 	struct http_target target;
@@ -76,7 +76,7 @@ void http_router_answer(const struct http_router *router, const struct http_mess
 		memcpy(res->allow, allow, sizeof(allow));
 	} else if ((route->roles & HTTP_ROLE(peer->kind)) == 0) {
 		http_response_problem(res, 403, "not for a certificate of kind %s",
-				      peer_kind_name(peer->kind));
+				      pki_kind_name(peer->kind));
 	} else if ((unknown = find_unknown_param(route, &target)) != NULL) {
 		http_response_problem(res, 400, "there is no parameter '%.64s'", unknown);
 	} else {

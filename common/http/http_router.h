@@ -5,7 +5,7 @@
 #include "common/http/http_parser.h"
 #include "common/http/http_response.h"
 #include "common/http/http_target.h"
-#include "common/io/peer_identity.h"
+#include "common/pki/identity.h"
 
 /*
  * From a request to the handler of its path and method, with everything refused that no handler
@@ -13,7 +13,7 @@
  * (400). Pure: no connection, no loop.
  */
 
-/* Who may: a set of kinds, such as HTTP_ROLE(PEER_ADMIN) | HTTP_ROLE(PEER_MONITOR). */
+/* Who may: a set of kinds, such as HTTP_ROLE(PKI_ADMIN) | HTTP_ROLE(PKI_MONITOR). */
 #define HTTP_ROLE(kind) (1u << (kind))
 #define HTTP_ANYBODY    (~0u) /* with a certificate */
 
@@ -24,7 +24,7 @@ struct http_request {
 	const char *method;
 	const struct http_target *target;
 	const struct http_message *message;
-	const struct peer_identity *peer;
+	const struct pki_identity *peer;
 };
 
 /* Fills res, which is empty. ctx is that of the router. */
@@ -46,6 +46,6 @@ struct http_router {
 
 /* Always leaves a complete answer in res, which the caller frees. */
 void http_router_answer(const struct http_router *router, const struct http_message *message,
-			const struct peer_identity *peer, struct http_response *res);
+			const struct pki_identity *peer, struct http_response *res);
 
 #endif

@@ -48,11 +48,11 @@ static void send_response(struct conn *conn, const struct http_response *res, bo
 static void answer_request(struct conn *conn)
 {
 	const struct http_message *m = &conn->parser.message;
-	const struct peer_identity *peer = tls_stream_peer(conn->stream);
+	const struct pki_identity *peer = tls_stream_peer(conn->stream);
 	struct http_response res;
 
 	http_router_answer(conn->server->router, m, peer, &res);
-	log_debug(conn->server->log, LG_API, "%s %s: %s %.*s: %d", peer_kind_name(peer->kind),
+	log_debug(conn->server->log, LG_API, "%s %s: %s %.*s: %d", pki_kind_name(peer->kind),
 		  peer->name, m->method, (int)m->target.len, (const char *)m->target.ptr,
 		  res.status);
 	send_response(conn, &res, strcmp(m->method, "HEAD") == 0, m->keeps_alive);
@@ -61,11 +61,11 @@ static void answer_request(struct conn *conn)
 
 static void answer_garbage(struct conn *conn)
 {
-	const struct peer_identity *peer = tls_stream_peer(conn->stream);
+	const struct pki_identity *peer = tls_stream_peer(conn->stream);
 	struct http_response res = { .status = 0 };
 
 	http_response_problem(&res, conn->parser.status, "%s", conn->parser.why.text);
-	log_debug(conn->server->log, LG_API, "%s %s: bad request: %s", peer_kind_name(peer->kind),
+	log_debug(conn->server->log, LG_API, "%s %s: bad request: %s", pki_kind_name(peer->kind),
 		  peer->name, conn->parser.why.text);
 	send_response(conn, &res, false, false);
 	http_response_free(&res);

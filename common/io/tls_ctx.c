@@ -8,7 +8,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
-#include "common/io/pki_files.h"
+#include "common/io/tls_files.h"
 #include "common/io/tls_verify.h"
 
 #define ALPN_MAX 255 /* RFC 7301, 3.1: a protocol name has a length of one octet */
@@ -16,7 +16,7 @@
 struct tls_ctx {
 	SSL_CTX *ssl;
 	const char *const *protocols; /* server: what we speak */
-	struct peer_identity identity;
+	struct pki_identity identity;
 	bool is_server;
 };
 
@@ -39,7 +39,7 @@ static int check_cas(const struct tls_files *files, const struct credentials *c,
 {
 	for (int i = 0; i < sk_X509_num(c->cas); i++) {
 		X509 *ca = sk_X509_value(c->cas, i);
-		int err = pki_check_dates(files->ca, ca, why);
+		int err = tls_check_dates(files->ca, ca, why);
 
 		if (err != 0)
 			return err;
@@ -52,11 +52,11 @@ static int check_cas(const struct tls_files *files, const struct credentials *c,
 }
 
 static int check_own(const struct tls_files *files, const struct credentials *c,
-		     struct peer_identity *identity, struct errtext *why)
+		     struct pki_identity *identity, struct errtext *why)
 {
 	X509 *own = sk_X509_value(c->chain, 0);
 	struct errtext detail;
-	int err = pki_check_dates(files->certificate, own, why);
+	int err = tls_check_dates(files->certificate, own, why);
 
 	if (err != 0)
 		return err;
@@ -66,7 +66,7 @@ static int check_own(const struct tls_files *files, const struct credentials *c,
 			    files->certificate);
 		return ERR_CONFIG;
 	}
-	if (peer_identity_from_certificate(own, identity, &detail) != 0) {
+	if (pki_identity_read(own, identity, &detail) != 0) {
 		errtext_set(why, "%s: %.160s", files->certificate, detail.text);
 		return ERR_CONFIG;
 	}
@@ -143,10 +143,10 @@ static int load(struct tls_ctx *ctx, const struct tls_files *files, struct crede
 {
 	int err;
 
-	if ((err = pki_load_certificates(files->ca, &c->cas, why)) != 0 ||
+	if ((err = tls_load_certificates(files->ca, &c->cas, why)) != 0 ||
 	    (err = check_cas(files, c, why)) != 0 ||
-	    (err = pki_load_certificates(files->certificate, &c->chain, why)) != 0 ||
-	    (err = pki_load_key(files->key, &c->key, why)) != 0 ||
+	    (err = tls_load_certificates(files->certificate, &c->chain, why)) != 0 ||
+	    (err = tls_load_key(files->key, &c->key, why)) != 0 ||
 	    (err = check_own(files, c, &ctx->identity, why)) != 0)
 		return err;
 	return install(ctx, files, c, why);
@@ -282,7 +282,7 @@ void tls_ctx_free(struct tls_ctx *ctx)
 	free(ctx);
 }
 
-const struct peer_identity *tls_ctx_identity(const struct tls_ctx *ctx)
+const struct pki_identity *tls_ctx_identity(const struct tls_ctx *ctx)
 {
 	return &ctx->identity;
 }

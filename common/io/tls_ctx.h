@@ -6,7 +6,7 @@
 
 #include "common/base/err.h"
 #include "common/base/errtext.h"
-#include "common/io/peer_identity.h"
+#include "common/pki/identity.h"
 
 /*
  * What all connections of one role share: our certificate and key, the CA that both sides trust,
@@ -46,7 +46,7 @@ MUST_USE int tls_ctx_new_client(const struct tls_files *files, const char *proto
 void tls_ctx_free(struct tls_ctx *ctx);
 
 /* Who our own certificate says that we are. */
-const struct peer_identity *tls_ctx_identity(const struct tls_ctx *ctx);
+const struct pki_identity *tls_ctx_identity(const struct tls_ctx *ctx);
 
 /* For tls_engine, and for tests that want a certificate which the constructors refuse. */
 SSL_CTX *tls_ctx_ssl(const struct tls_ctx *ctx);

@@ -7,7 +7,7 @@
 #include <openssl/ssl.h>
 
 int tls_engine_init(struct tls_engine *e, const struct tls_ctx *ctx,
-		    const struct peer_identity *expected)
+		    const struct pki_identity *expected)
 {
 	*e = (struct tls_engine){ .ssl = SSL_new(tls_ctx_ssl(ctx)) };
 	e->in = BIO_new(BIO_s_mem());

@@ -34,7 +34,7 @@ enum tls_progress {
  * to be, or NULL for anybody with a good certificate. Returns 0 or ERR_NO_MEMORY.
  */
 MUST_USE int tls_engine_init(struct tls_engine *e, const struct tls_ctx *ctx,
-			     const struct peer_identity *expected);
+			     const struct pki_identity *expected);
 
 /* Safe on a zeroed engine. */
 void tls_engine_free(struct tls_engine *e);

@@ -179,8 +179,7 @@ static void on_connected(uv_connect_t *request, int status)
 }
 
 static int new_stream(uv_loop_t *loop, const struct tls_ctx *tls,
-		      const struct peer_identity *expected,
-		      const struct tls_stream_options *options,
+		      const struct pki_identity *expected, const struct tls_stream_options *options,
 		      const struct tls_stream_events *events, void *ctx, struct tls_stream **out)
 {
 	struct tls_stream *s = calloc(1, sizeof(*s));
@@ -211,7 +210,7 @@ static int new_stream(uv_loop_t *loop, const struct tls_ctx *tls,
 }
 
 int tls_stream_connect(uv_loop_t *loop, const struct tls_ctx *tls, const struct endpoint *remote,
-		       const struct peer_identity *server, const struct tls_stream_options *options,
+		       const struct pki_identity *server, const struct tls_stream_options *options,
 		       const struct tls_stream_events *events, void *ctx, struct tls_stream **out)
 {
 	struct sockaddr_storage sa;
@@ -311,7 +310,7 @@ bool tls_stream_is_open(const struct tls_stream *s)
 	return s->state == STATE_OPEN;
 }
 
-const struct peer_identity *tls_stream_peer(const struct tls_stream *s)
+const struct pki_identity *tls_stream_peer(const struct tls_stream *s)
 {
 	return &s->tls.verdict.peer;
 }

@@ -5,7 +5,7 @@
 #include <uv.h>
 
 #include "common/base/ip.h"
-#include "common/io/peer_identity.h"
+#include "common/pki/identity.h"
 #include "common/io/tls_ctx.h"
 
 /*
@@ -61,7 +61,7 @@ struct tls_stream_options {
  * and ctx are borrowed for the life of the stream, server is copied.
  */
 MUST_USE int tls_stream_connect(uv_loop_t *loop, const struct tls_ctx *tls,
-				const struct endpoint *remote, const struct peer_identity *server,
+				const struct endpoint *remote, const struct pki_identity *server,
 				const struct tls_stream_options *options,
 				const struct tls_stream_events *events, void *ctx,
 				struct tls_stream **out);
@@ -115,8 +115,8 @@ bool tls_stream_is_closing(const struct tls_stream *s);
 /* True from on_open until the stream begins to close. */
 bool tls_stream_is_open(const struct tls_stream *s);
 
-/* Who is on the other side; PEER_NONE until the certificate is accepted. */
-const struct peer_identity *tls_stream_peer(const struct tls_stream *s);
+/* Who is on the other side; PKI_NOBODY until the certificate is accepted. */
+const struct pki_identity *tls_stream_peer(const struct tls_stream *s);
 
 /* True if name is the protocol that both sides agreed on (ALPN). */
 bool tls_stream_is_protocol(const struct tls_stream *s, const char *name);

@@ -4,7 +4,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 
-#include "common/io/pki_files.h"
+#include "common/io/tls_files.h"
 
 /* The many ways to say that the chain does not lead to a CA that we trust. */
 static bool is_foreign(int error)
@@ -23,14 +23,14 @@ static void explain_refusal(X509_STORE_CTX *store, struct errtext *why)
 	int error = X509_STORE_CTX_get_error(store);
 	const char *whose =
 	    X509_STORE_CTX_get_error_depth(store) > 0 ? "a CA certificate" : "the certificate";
-	char date[PKI_TIME_TEXT_MAX];
+	char date[PKI_TIME_MAX];
 
 	if (error == X509_V_ERR_CERT_HAS_EXPIRED && certificate != NULL)
 		errtext_set(why, "%s of the other side expired on %s", whose,
-			    pki_time_format(X509_get0_notAfter(certificate), date));
+			    tls_time_format(X509_get0_notAfter(certificate), date));
 	else if (error == X509_V_ERR_CERT_NOT_YET_VALID && certificate != NULL)
 		errtext_set(why, "%s of the other side is valid from %s only", whose,
-			    pki_time_format(X509_get0_notBefore(certificate), date));
+			    tls_time_format(X509_get0_notBefore(certificate), date));
 	else if (is_foreign(error))
 		errtext_set(why, "the certificate of the other side is not from our CA (%s)",
 			    X509_verify_cert_error_string(error));
@@ -39,20 +39,24 @@ static void explain_refusal(X509_STORE_CTX *store, struct errtext *why)
 			    X509_verify_cert_error_string(error));
 }
 
+static bool is_same(const struct pki_identity *a, const struct pki_identity *b)
+{
+	return a->kind == b->kind && strcmp(a->name, b->name) == 0;
+}
+
 /* The chain is good; is it somebody, and the right one? */
 static int judge_identity(const X509 *certificate, struct tls_verdict *verdict)
 {
-	char got[PEER_IDENTITY_TEXT_MAX], want[PEER_IDENTITY_TEXT_MAX];
-	struct peer_identity peer;
-	int err = peer_identity_from_certificate(certificate, &peer, &verdict->why);
+	char got[PKI_URI_MAX], want[PKI_URI_MAX];
+	struct pki_identity peer;
+	int err = pki_identity_read(certificate, &peer, &verdict->why);
 
 	if (err != 0)
 		return err;
-	if (verdict->expected.kind != PEER_NONE &&
-	    !peer_identity_is_equal(&peer, &verdict->expected)) {
+	if (verdict->expected.kind != PKI_NOBODY && !is_same(&peer, &verdict->expected)) {
 		errtext_set(&verdict->why, "the other side is %s, not %s",
-			    peer_identity_format(&peer, got),
-			    peer_identity_format(&verdict->expected, want));
+			    pki_identity_format(&peer, got),
+			    pki_identity_format(&verdict->expected, want));
 		return ERR_MISMATCH;
 	}
 	verdict->peer = peer;

@@ -5,7 +5,7 @@
 #include <openssl/types.h>
 
 #include "common/base/errtext.h"
-#include "common/io/peer_identity.h"
+#include "common/pki/identity.h"
 
 /*
  * The judgement on the other side's certificate: inside the handshake, so that a refusal is an
@@ -13,9 +13,9 @@
  * data (SSL_set_app_data) of every SSL object made from the context.
  */
 struct tls_verdict {
-	struct peer_identity expected; /* PEER_NONE: anybody with a valid certificate */
-	struct peer_identity peer;     /* PEER_NONE until the certificate is accepted */
-	struct errtext why;            /* empty until it is refused */
+	struct pki_identity expected; /* PKI_NOBODY: anybody with a valid certificate */
+	struct pki_identity peer;     /* PKI_NOBODY until the certificate is accepted */
+	struct errtext why;           /* empty until it is refused */
 };
 
 /* Every connection of ctx will ask for a certificate, require one and judge it. */

@@ -7,9 +7,9 @@
 #define SCHEME      "waypost:"
 #define SCHEME_SIZE (sizeof(SCHEME) - 1)
 
-static const char *const kinds[] = {
+static const char *const kinds[] = { "nobody",
 #define PKI_TEXT(name, text) text,
-	PKI_KINDS(PKI_TEXT)
+				     PKI_KINDS(PKI_TEXT)
 #undef PKI_TEXT
 };
 #define N_KINDS (sizeof(kinds) / sizeof(kinds[0]))
@@ -21,7 +21,7 @@ const char *pki_kind_name(enum pki_kind kind)
 
 int pki_kind_parse(const char *text, enum pki_kind *out)
 {
-	for (size_t i = 0; i < N_KINDS; i++) {
+	for (size_t i = PKI_NOBODY + 1; i < N_KINDS; i++) {
 		if (strcmp(kinds[i], text) == 0) {
 			*out = (enum pki_kind)i;
 			return 0;

@@ -21,6 +21,7 @@
 
 #define PKI_ENUMERATOR(name, text) PKI_##name,
 enum pki_kind {
+	PKI_NOBODY = 0, /* the zero value; no certificate says it */
 	PKI_KINDS(PKI_ENUMERATOR)
 };
 #undef PKI_ENUMERATOR
@@ -32,7 +33,7 @@ struct pki_identity {
 
 #define PKI_URI_MAX 84 /* with terminator */
 
-/* "unknown" for numbers outside the table. Never NULL. */
+/* "nobody", "director", ...; "unknown" for numbers outside the table. Never NULL. */
 const char *pki_kind_name(enum pki_kind kind);
 
 /* ERR_VALUE if text names no kind. */

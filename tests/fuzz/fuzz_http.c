@@ -37,7 +37,7 @@ static void answer(const struct http_message *m)
 {
 	static const struct http_route route = { "GET", "/a", HTTP_ANYBODY, { "x" }, on_request };
 	static const struct http_router router = { &route, 1, NULL };
-	static const struct peer_identity peer = { PEER_MONITOR, "fuzz" };
+	static const struct pki_identity peer = { PKI_MONITOR, "fuzz" };
 	struct http_response res;
 	struct http_parser parser;
 	struct bytes input;

@@ -10,7 +10,7 @@
 
 struct testpki *testtls_pki, *testtls_rogue_pki;
 struct tls_files testtls_director, testtls_member;
-const struct peer_identity testtls_d1 = { PEER_DIRECTOR, "d1" };
+const struct pki_identity testtls_d1 = { PKI_DIRECTOR, "d1" };
 
 static const char *const protocols[] = { ALPN_CONTROL, ALPN_HTTP, NULL };
 
@@ -165,7 +165,7 @@ void testtls_serve(struct testtls *w)
 	assert_int_not_equal(w->at.port, 0);
 }
 
-void testtls_connect(struct testtls *w, const struct peer_identity *server,
+void testtls_connect(struct testtls *w, const struct pki_identity *server,
 		     const struct tls_stream_options *options)
 {
 	assert_int_equal(tls_stream_connect(&w->loop, w->client_tls, &w->at, server, options,

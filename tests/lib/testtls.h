@@ -58,7 +58,7 @@ struct testtls {
 /* The certificates of d1 and m1, made once per program, and an authority that nobody trusts. */
 extern struct testpki *testtls_pki, *testtls_rogue_pki;
 extern struct tls_files testtls_director, testtls_member;
-extern const struct peer_identity testtls_d1;
+extern const struct pki_identity testtls_d1;
 
 /* For cmocka_run_group_tests(). */
 int testtls_group_setup(void **state);
@@ -69,7 +69,7 @@ struct tls_ctx *testtls_ctx(const struct tls_files *files, const char *protocol)
 
 void testtls_init(struct testtls *w);
 void testtls_serve(struct testtls *w);
-void testtls_connect(struct testtls *w, const struct peer_identity *server,
+void testtls_connect(struct testtls *w, const struct pki_identity *server,
 		     const struct tls_stream_options *options);
 
 /* Runs the loop until is_done(w), which may be one of those below. */

@@ -140,12 +140,12 @@ static void on_no_memory(const struct http_request *req, struct http_response *r
 	http_response_json(res, 200, NULL);
 }
 
-#define READERS (HTTP_ROLE(PEER_ADMIN) | HTTP_ROLE(PEER_MONITOR))
+#define READERS (HTTP_ROLE(PKI_ADMIN) | HTTP_ROLE(PKI_MONITOR))
 
 static const struct http_route routes[] = {
 	{ "GET", "/members", READERS, { "name", "state" }, on_members },
-	{ "POST", "/members", HTTP_ROLE(PEER_ADMIN), { NULL }, on_drain },
-	{ "POST", "/drain", HTTP_ROLE(PEER_ADMIN), { NULL }, on_drain },
+	{ "POST", "/members", HTTP_ROLE(PKI_ADMIN), { NULL }, on_drain },
+	{ "POST", "/drain", HTTP_ROLE(PKI_ADMIN), { NULL }, on_drain },
 	{ "GET", "/nothing", HTTP_ANYBODY, { NULL }, on_nothing },
 	{ "GET", "/problem", HTTP_ANYBODY, { NULL }, on_problem },
 	{ "GET", "/memory", HTTP_ANYBODY, { NULL }, on_no_memory },
@@ -158,49 +158,49 @@ static const struct http_router router = { routes, sizeof(routes) / sizeof(route
 	",\"detail\":\"" detail "\"}\n"
 
 static const struct answer_case {
-	enum peer_kind kind;
+	enum pki_kind kind;
 	const char *method, *target;
 	int status;
 	const char *allow;
 	const char *body;
 } answer_cases[] = {
-	{ PEER_ADMIN, "GET", "/members", 200, "", "{\"name\":\"-\",\"asked_by\":\"x1\"}\n" },
-	{ PEER_MONITOR, "GET", "/members?name=m1", 200, "",
+	{ PKI_ADMIN, "GET", "/members", 200, "", "{\"name\":\"-\",\"asked_by\":\"x1\"}\n" },
+	{ PKI_MONITOR, "GET", "/members?name=m1", 200, "",
 	  "{\"name\":\"m1\",\"asked_by\":\"x1\"}\n" },
-	{ PEER_MONITOR, "HEAD", "/members?state=up", 200, "",
+	{ PKI_MONITOR, "HEAD", "/members?state=up", 200, "",
 	  "{\"name\":\"-\",\"asked_by\":\"x1\"}\n" },
-	{ PEER_ADMIN, "POST", "/drain", 202, "", "body" },
-	{ PEER_MEMBER, "GET", "/nothing", 500, "",
+	{ PKI_ADMIN, "POST", "/drain", 202, "", "body" },
+	{ PKI_MEMBER, "GET", "/nothing", 500, "",
 	  PROBLEM("Internal Server Error", "500", "the request was not answered") },
-	{ PEER_MEMBER, "GET", "/problem", 409, "",
+	{ PKI_MEMBER, "GET", "/problem", 409, "",
 	  PROBLEM("Conflict", "409", "not \\\"now\\\"???") },
-	{ PEER_MEMBER, "GET", "/memory", 500, "", "" },
-	{ PEER_ADMIN, "GET", "/", 404, "", PROBLEM("Not Found", "404", "there is no '/' here") },
-	{ PEER_ADMIN, "GET", "/members/", 404, "",
+	{ PKI_MEMBER, "GET", "/memory", 500, "", "" },
+	{ PKI_ADMIN, "GET", "/", 404, "", PROBLEM("Not Found", "404", "there is no '/' here") },
+	{ PKI_ADMIN, "GET", "/members/", 404, "",
 	  PROBLEM("Not Found", "404", "there is no '/members/' here") },
-	{ PEER_MEMBER, "DELETE", "/none", 404, "",
+	{ PKI_MEMBER, "DELETE", "/none", 404, "",
 	  PROBLEM("Not Found", "404", "there is no '/none' here") },
-	{ PEER_ADMIN, "DELETE", "/members", 405, "GET, HEAD, POST",
+	{ PKI_ADMIN, "DELETE", "/members", 405, "GET, HEAD, POST",
 	  PROBLEM("Method Not Allowed", "405", "'/members' takes GET, HEAD, POST only") },
-	{ PEER_ADMIN, "HEAD", "/drain", 405, "POST",
+	{ PKI_ADMIN, "HEAD", "/drain", 405, "POST",
 	  PROBLEM("Method Not Allowed", "405", "'/drain' takes POST only") },
-	{ PEER_MEMBER, "GET", "/members", 403, "",
+	{ PKI_MEMBER, "GET", "/members", 403, "",
 	  PROBLEM("Forbidden", "403", "not for a certificate of kind member") },
-	{ PEER_MONITOR, "POST", "/members", 403, "",
+	{ PKI_MONITOR, "POST", "/members", 403, "",
 	  PROBLEM("Forbidden", "403", "not for a certificate of kind monitor") },
-	{ PEER_ADMIN, "GET", "/members?nam=m1", 400, "",
+	{ PKI_ADMIN, "GET", "/members?nam=m1", 400, "",
 	  PROBLEM("Bad Request", "400", "there is no parameter 'nam'") },
-	{ PEER_ADMIN, "POST", "/members?name=m1", 400, "",
+	{ PKI_ADMIN, "POST", "/members?name=m1", 400, "",
 	  PROBLEM("Bad Request", "400", "there is no parameter 'name'") },
-	{ PEER_ADMIN, "GET", "/members?name=%0", 400, "",
+	{ PKI_ADMIN, "GET", "/members?name=%0", 400, "",
 	  PROBLEM("Bad Request", "400", "a % is not followed by two hexadecimal digits") },
-	{ PEER_ADMIN, "CONNECT", "x:1", 400, "",
+	{ PKI_ADMIN, "CONNECT", "x:1", 400, "",
 	  PROBLEM("Bad Request", "400", "the request's target is not a path") },
 };
 
 static void check_answer(const struct answer_case *c)
 {
-	struct peer_identity peer = { c->kind, "x1" };
+	struct pki_identity peer = { c->kind, "x1" };
 	struct http_message m = {
 		.method = c->method,
 		.target = { (const uint8_t *)c->target, strlen(c->target) },

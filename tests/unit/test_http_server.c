@@ -94,10 +94,10 @@ static void on_big(const struct http_request *req, struct http_response *res, vo
 }
 
 static const struct http_route routes[] = {
-	{ "GET", "/echo", HTTP_ROLE(PEER_MEMBER), { "x" }, on_echo },
-	{ "POST", "/echo", HTTP_ROLE(PEER_MEMBER), { NULL }, on_echo },
-	{ "GET", "/big", HTTP_ROLE(PEER_MEMBER), { NULL }, on_big },
-	{ "GET", "/admin", HTTP_ROLE(PEER_ADMIN), { NULL }, on_echo },
+	{ "GET", "/echo", HTTP_ROLE(PKI_MEMBER), { "x" }, on_echo },
+	{ "POST", "/echo", HTTP_ROLE(PKI_MEMBER), { NULL }, on_echo },
+	{ "GET", "/big", HTTP_ROLE(PKI_MEMBER), { NULL }, on_big },
+	{ "GET", "/admin", HTTP_ROLE(PKI_ADMIN), { NULL }, on_echo },
 };
 static const struct http_router router = { routes, sizeof(routes) / sizeof(routes[0]), NULL };
 

@@ -349,6 +349,7 @@ static void test_identities(void **state)
 			assert_string_equal(identity.name, "untouched");
 	}
 	assert_string_equal(pki_kind_name((enum pki_kind)9), "unknown");
+	assert_string_equal(pki_kind_name(PKI_NOBODY), "nobody");
 }
 
 static const struct alt_names_case {
@@ -369,6 +370,8 @@ static const struct alt_names_case {
 	  "the certificate has 2 URIs waypost:KIND:NAME" },
 	{ "one of two malformed", "URI:waypost:member:m1,URI:waypost:x", ERR_DUPLICATE,
 	  "the certificate has 2 URIs waypost:KIND:NAME" },
+	{ "nobody", "URI:waypost:nobody:m1", ERR_VALUE,
+	  "the certificate's URI is not waypost:KIND:NAME: waypost:nobody:m1" },
 	{ "unknown kind", "URI:waypost:root:m1", ERR_VALUE,
 	  "the certificate's URI is not waypost:KIND:NAME: waypost:root:m1" },
 };

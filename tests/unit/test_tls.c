@@ -52,9 +52,9 @@ static void test_good_path(void **state)
 	assert_int_equal(tls_stream_export(w.client.stream, "l", none, a, 1), ERR_BAD_STATE);
 	testtls_until(&w, testtls_is_open);
 
-	assert_int_equal(tls_stream_peer(w.client.stream)->kind, PEER_DIRECTOR);
+	assert_int_equal(tls_stream_peer(w.client.stream)->kind, PKI_DIRECTOR);
 	assert_string_equal(tls_stream_peer(w.client.stream)->name, "d1");
-	assert_int_equal(tls_stream_peer(w.accepted.stream)->kind, PEER_MEMBER);
+	assert_int_equal(tls_stream_peer(w.accepted.stream)->kind, PKI_MEMBER);
 	assert_string_equal(tls_stream_peer(w.accepted.stream)->name, "m1");
 	assert_true(tls_stream_is_protocol(w.client.stream, TESTTLS_PROTOCOL));
 	assert_true(tls_stream_is_protocol(w.accepted.stream, TESTTLS_PROTOCOL));
@@ -122,11 +122,11 @@ static const struct refused_case {
 	{ "client's is not valid yet", FLAW_EARLY, FLAW_NONE, "d1", ERR_AUTH,
 	  "does not accept our certificate", "valid from 2" },
 	{ "client's has no identity", FLAW_NO_URI, FLAW_NONE, "d1", ERR_AUTH,
-	  "does not accept our certificate", "names no identity" },
+	  "does not accept our certificate", "has no URI waypost:" },
 	{ "client's has two identities", FLAW_TWO_URIS, FLAW_NONE, "d1", ERR_AUTH,
-	  "does not accept our certificate", "names 2 identities" },
+	  "does not accept our certificate", "has 2 URIs waypost:" },
 	{ "client's has a broken identity", FLAW_BAD_URI, FLAW_NONE, "d1", ERR_AUTH,
-	  "does not accept our certificate", "is not waypost:KIND:NAME" },
+	  "does not accept our certificate", "is not waypost:KIND:NAME: waypost:king:m1" },
 	{ "client asks for another protocol", FLAW_OTHER_PROTOCOL, FLAW_NONE, "d1", ERR_AUTH,
 	  "does not speak this protocol", "none of our protocols" },
 	{ "client asks for no protocol", FLAW_NO_PROTOCOL, FLAW_NONE, "d1", ERR_AUTH,
@@ -140,10 +140,10 @@ static const struct refused_case {
 	  "does not know the CA of our certificate" },
 	{ "server's has expired", FLAW_NONE, FLAW_EXPIRED, "d1", ERR_AUTH, "expired on 2",
 	  "our certificate has expired" },
-	{ "server's has no identity", FLAW_NONE, FLAW_NO_URI, "d1", ERR_AUTH, "names no identity",
-	  "does not accept our certificate" },
+	{ "server's has no identity", FLAW_NONE, FLAW_NO_URI, "d1", ERR_AUTH,
+	  "has no URI waypost:", "does not accept our certificate" },
 	{ "server's has two identities", FLAW_NONE, FLAW_TWO_URIS, "d1", ERR_AUTH,
-	  "names 2 identities", "does not accept our certificate" },
+	  "has 2 URIs waypost:", "does not accept our certificate" },
 	{ "server agrees to no protocol", FLAW_NONE, FLAW_NO_PROTOCOL, "d1", ERR_UNSUPPORTED,
 	  "agreed on no protocol", "" },
 	{ "server speaks TLS 1.2", FLAW_NONE, FLAW_OLD_TLS, "d1", ERR_AUTH,
@@ -239,7 +239,7 @@ static bool is_refused_by_both(void *ctx)
 
 static void check_refusal(const struct refused_case *c)
 {
-	struct peer_identity expected = { PEER_DIRECTOR, "" };
+	struct pki_identity expected = { PKI_DIRECTOR, "" };
 	struct testtls w;
 
 	snprintf(expected.name, sizeof(expected.name), "%s", c->expected);

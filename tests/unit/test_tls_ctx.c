@@ -5,71 +5,18 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "common/io/tls_ctx.h"
+#include "common/pki/store.h"
 #include "tests/lib/testpki.h"
 
-/* Identities as text, and what is said about files that cannot be used. */
+/* What is said about files that cannot be used. */
 
 #define HOUR_S 3600
-
-static const char name_63[] = "a23456789012345678901234567890123456789012345678901234567890123";
-
-static const struct identity_case {
-	const char *uri;
-	size_t len;          /* 0: the text's */
-	enum peer_kind kind; /* PEER_NONE: refused */
-	const char *name;
-} identity_cases[] = {
-	{ "waypost:director:d1", 0, PEER_DIRECTOR, "d1" },
-	{ "waypost:member:gw-1.site_a", 0, PEER_MEMBER, "gw-1.site_a" },
-	{ "waypost:admin:Z", 0, PEER_ADMIN, "Z" },
-	{ "waypost:monitor:0", 0, PEER_MONITOR, "0" },
-	{ "waypost:member:a23456789012345678901234567890123456789012345678901234567890123", 0,
-	  PEER_MEMBER, name_63 },
-	{ "waypost:member:a234567890123456789012345678901234567890123456789012345678901234", 0,
-	  PEER_NONE, NULL },
-	{ "", 0, PEER_NONE, NULL },
-	{ "waypost:", 0, PEER_NONE, NULL },
-	{ "waypost:member", 0, PEER_NONE, NULL },
-	{ "waypost:member:", 0, PEER_NONE, NULL },
-	{ "waypost::m1", 0, PEER_NONE, NULL },
-	{ "waypost:nobody:m1", 0, PEER_NONE, NULL },
-	{ "waypost:Member:m1", 0, PEER_NONE, NULL },
-	{ "Waypost:member:m1", 0, PEER_NONE, NULL },
-	{ " waypost:member:m1", 0, PEER_NONE, NULL },
-	{ "waypost:member:m1:x", 0, PEER_NONE, NULL },
-	{ "waypost:member:../m1", 0, PEER_NONE, NULL },
-	{ "waypost:member:.m1", 0, PEER_NONE, NULL },
-	{ "waypost:member:-m1", 0, PEER_NONE, NULL },
-	{ "waypost:member:m 1", 0, PEER_NONE, NULL },
-	{ "waypost:member:m\xc3\xa4", 0, PEER_NONE, NULL },
-	{ "waypost:member:m1\0", 18, PEER_NONE, NULL },
-	{ "waypost:member:m1\0:x", 20, PEER_NONE, NULL },
-};
-
-static void test_identity_text(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < sizeof(identity_cases) / sizeof(identity_cases[0]); i++) {
-		const struct identity_case *c = &identity_cases[i];
-		size_t len = c->len > 0 ? c->len : strlen(c->uri);
-		struct peer_identity id = { PEER_NONE, "untouched" };
-		char text[PEER_IDENTITY_TEXT_MAX];
-		int err = peer_identity_parse((struct bytes){ (const uint8_t *)c->uri, len }, &id);
-
-		if (err != (c->kind == PEER_NONE ? ERR_VALUE : 0))
-			fail_msg("%s: %d", c->uri, err);
-		assert_int_equal(id.kind, c->kind);
-		assert_string_equal(id.name, c->name != NULL ? c->name : "untouched");
-		if (c->kind != PEER_NONE)
-			assert_string_equal(peer_identity_format(&id, text), c->uri);
-	}
-	assert_string_equal(peer_kind_name(PEER_NONE), "nobody");
-	assert_string_equal(peer_kind_name((enum peer_kind)99), "nobody");
-}
 
 /* Which file of the three is replaced, and by what. */
 static const struct file_case {
@@ -102,8 +49,9 @@ static const struct file_case {
 	{ "not valid yet", 'c', "new.crt", ERR_CONFIG,
 	  "%s/new.crt: the certificate is valid from 20" },
 	{ "nobody", 'c', "nobody.crt", ERR_CONFIG,
-	  "%s/nobody.crt: the certificate names no identity" },
-	{ "two", 'c', "two.crt", ERR_CONFIG, "%s/two.crt: the certificate names 2 identities" },
+	  "%s/nobody.crt: the certificate has no URI waypost:KIND:NAME" },
+	{ "two", 'c', "two.crt", ERR_CONFIG,
+	  "%s/two.crt: the certificate has 2 URIs waypost:KIND:NAME" },
 };
 
 static const char broken[] = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
@@ -213,6 +161,72 @@ static void test_other_authority(void **state)
 	testpki_free(theirs);
 }
 
+/* A leaf as "clusteradm pki issue" makes it, in the folder of a CA. */
+static void issue(const char *dir, const struct pki_pair *ca, enum pki_kind kind)
+{
+	struct pki_leaf_order order = { { kind, "x" }, NULL, 0, 30, (int64_t)time(NULL) };
+	struct pki_pair pair = { NULL, NULL };
+	struct rng rng = rng_system();
+	char stem[PKI_STEM_MAX];
+
+	assert_int_equal(pki_make_leaf(ca, &order, &rng, &pair, NULL), 0);
+	assert_int_equal(
+	    pki_write_pair(dir, pki_stem_format(&order.identity, stem), &pair, true, NULL), 0);
+	pki_pair_free(&pair);
+}
+
+/* Ours are good for clients of every kind, and for servers that are directors or members. */
+static void check_own_pki(const char *dir, enum pki_kind kind)
+{
+	static const char *const protocols[] = { ALPN_CONTROL, NULL };
+	bool is_server = kind == PKI_DIRECTOR || kind == PKI_MEMBER;
+	struct pki_identity identity = { kind, "x" };
+	char ca[128], certificate[160], key[160], stem[PKI_STEM_MAX];
+	struct tls_files files = { ca, certificate, key };
+	struct tls_ctx *ctx;
+	struct errtext why;
+
+	pki_stem_format(&identity, stem);
+	snprintf(ca, sizeof(ca), "%s/own.crt", dir);
+	snprintf(certificate, sizeof(certificate), "%s/%s.crt", dir, stem);
+	snprintf(key, sizeof(key), "%s/%s.key", dir, stem);
+	if (tls_ctx_new_client(&files, ALPN_CONTROL, &ctx, &why) != 0)
+		fail_msg("%s", why.text);
+	assert_int_equal(tls_ctx_identity(ctx)->kind, kind);
+	tls_ctx_free(ctx);
+	assert_int_equal(tls_ctx_new_server(&files, protocols, &ctx, &why),
+			 is_server ? 0 : ERR_CONFIG);
+	if (is_server)
+		tls_ctx_free(ctx);
+	else
+		assert_non_null(strstr(why.text, "certificate purpose"));
+	unlink(certificate);
+	unlink(key);
+}
+
+static void test_own_pki(void **state)
+{
+	struct pki_ca_order order = { "demo", 30, (int64_t)time(NULL) };
+	struct testpki *folder = testpki_new();
+	struct pki_pair ca = { NULL, NULL };
+	struct rng rng = rng_system();
+	char path[128];
+
+	(void)state;
+	assert_int_equal(pki_make_ca(&order, &rng, &ca, NULL), 0);
+	assert_int_equal(pki_write_pair(testpki_dir(folder), "own", &ca, false, NULL), 0);
+	for (int kind = PKI_DIRECTOR; kind <= PKI_MONITOR; kind++) {
+		issue(testpki_dir(folder), &ca, (enum pki_kind)kind);
+		check_own_pki(testpki_dir(folder), (enum pki_kind)kind);
+	}
+	pki_pair_free(&ca);
+	snprintf(path, sizeof(path), "%s/own.crt", testpki_dir(folder));
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/own.key", testpki_dir(folder));
+	unlink(path);
+	testpki_free(folder);
+}
+
 static void test_good_files(void **state)
 {
 	struct testpki *pki = testpki_new();
@@ -222,7 +236,7 @@ static void test_good_files(void **state)
 
 	(void)state;
 	assert_int_equal(tls_ctx_new_client(&files, "waypost/1", &ctx, NULL), 0);
-	assert_int_equal(tls_ctx_identity(ctx)->kind, PEER_MEMBER);
+	assert_int_equal(tls_ctx_identity(ctx)->kind, PKI_MEMBER);
 	assert_string_equal(tls_ctx_identity(ctx)->name, "m1");
 	assert_false(tls_ctx_is_server(ctx));
 	tls_ctx_free(ctx);
@@ -236,9 +250,9 @@ static void test_good_files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_identity_text),
 		cmocka_unit_test(test_bad_files),
 		cmocka_unit_test(test_other_authority),
+		cmocka_unit_test(test_own_pki),
 		cmocka_unit_test(test_good_files),
 	};
 

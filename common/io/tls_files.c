@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "common/io/pki_files.h"
+#include "common/io/tls_files.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -81,7 +81,7 @@ static STACK_OF(X509) * parse_certificates(const struct file *file)
 	return list;
 }
 
-int pki_load_certificates(const char *path, STACK_OF(X509) * *out, struct errtext *why)
+int tls_load_certificates(const char *path, STACK_OF(X509) * *out, struct errtext *why)
 {
 	STACK_OF(X509) * list;
 	struct file file;
@@ -116,7 +116,7 @@ static int no_passphrase(char *buf, int size, int is_writing, void *ctx)
 	return -1;
 }
 
-int pki_load_key(const char *path, EVP_PKEY **out, struct errtext *why)
+int tls_load_key(const char *path, EVP_PKEY **out, struct errtext *why)
 {
 	bool was_asked = false;
 	struct file file;
@@ -142,30 +142,30 @@ int pki_load_key(const char *path, EVP_PKEY **out, struct errtext *why)
 	return 0;
 }
 
-const char *pki_time_format(const ASN1_TIME *t, char out[PKI_TIME_TEXT_MAX])
+const char *tls_time_format(const ASN1_TIME *t, char out[PKI_TIME_MAX])
 {
 	struct tm tm;
 
-	if (ASN1_TIME_to_tm(t, &tm) != 1 ||
-	    strftime(out, PKI_TIME_TEXT_MAX, "%Y-%m-%d %H:%M:%S UTC", &tm) == 0)
-		snprintf(out, PKI_TIME_TEXT_MAX, "?");
+	if (ASN1_TIME_to_tm(t, &tm) == 1)
+		return pki_time_format((int64_t)timegm(&tm), out);
+	snprintf(out, PKI_TIME_MAX, "?");
 	return out;
 }
 
-int pki_check_dates(const char *path, const X509 *certificate, struct errtext *why)
+int tls_check_dates(const char *path, const X509 *certificate, struct errtext *why)
 {
 	const ASN1_TIME *first = X509_get0_notBefore(certificate);
 	const ASN1_TIME *last = X509_get0_notAfter(certificate);
-	char text[PKI_TIME_TEXT_MAX];
+	char text[PKI_TIME_MAX];
 
 	if (X509_cmp_current_time(first) >= 0) {
 		errtext_set(why, "%s: the certificate is valid from %s only", path,
-			    pki_time_format(first, text));
+			    tls_time_format(first, text));
 		return ERR_CONFIG;
 	}
 	if (X509_cmp_current_time(last) <= 0) {
 		errtext_set(why, "%s: the certificate expired on %s", path,
-			    pki_time_format(last, text));
+			    tls_time_format(last, text));
 		return ERR_CONFIG;
 	}
 	return 0;
