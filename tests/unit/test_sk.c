@@ -77,20 +77,6 @@ static int open_copy(struct bytes message, struct payload_list *list, uint8_t *c
 	return err;
 }
 
-static int open_fragment_copy(struct bytes message, struct fragment *f, bool *authentic)
-{
-	uint8_t *copy = test_copy(message), *plain = malloc(message.len);
-	uint8_t critical;
-	int err;
-
-	*authentic = true;
-	err = skf_open(crypto, alg, key, (struct bytes){ copy, message.len }, plain, f, &critical,
-		       authentic);
-	free(copy);
-	free(plain);
-	return err;
-}
-
 /* ---- known answers ---- */
 
 static void test_empty_message(void **state)
@@ -112,31 +98,6 @@ static void test_empty_message(void **state)
 	assert_true(authentic);
 }
 
-static void test_fragment_1_of_1(void **state)
-{
-	uint8_t want_buf[MAX_LEN], buf[MAX_LEN], plain[MAX_LEN], inner[MAX_LEN];
-	struct bytes want = test_unhex(FRAGMENT_HEX, want_buf, sizeof(want_buf)), out;
-	struct fragment f = { { 1, 1 },
-			      PAYLOAD_NOTIFY,
-			      test_unhex("00000008 00004000", inner, sizeof(inner)) };
-	struct wr w = wr_init(buf, sizeof(buf));
-	struct ike_header h = header(3);
-	struct fragment got = { .at = { 77, 77 } };
-	uint8_t critical;
-	bool authentic = false;
-
-	(void)state;
-	skf_seal(&w, crypto, alg, key, 2, &h, &f);
-	assert_int_equal(wr_finish(&w, &out), 0);
-	test_expect_octets("fragment", "sealed", out, want);
-	assert_int_equal(skf_open(crypto, alg, key, want, plain, &got, &critical, &authentic), 0);
-	assert_true(authentic);
-	assert_int_equal(got.at.number, 1);
-	assert_int_equal(got.at.total, 1);
-	assert_int_equal(got.first, PAYLOAD_NOTIFY);
-	test_expect_octets("fragment", "content", got.content, f.content);
-}
-
 /* ---- forgery ---- */
 
 /* Nothing is opened that differs in one bit, or in length, from what was sealed. */
@@ -145,7 +106,6 @@ static void test_every_bit_is_authenticated(void **state)
 	uint8_t buf[MAX_LEN];
 	struct bytes message = test_unhex(EMPTY_HEX, buf, sizeof(buf));
 	struct payload_list list = { .n = 77 };
-	struct fragment f = { .at = { 77, 77 } };
 	uint8_t critical;
 	bool authentic;
 
@@ -156,15 +116,7 @@ static void test_every_bit_is_authenticated(void **state)
 		assert_false(authentic);
 		buf[bit / 8] ^= (uint8_t)(1 << bit % 8);
 	}
-	message = test_unhex(FRAGMENT_HEX, buf, sizeof(buf));
-	for (size_t bit = 0; bit < message.len * 8; bit++) {
-		buf[bit / 8] ^= (uint8_t)(1 << bit % 8);
-		assert_int_not_equal(open_fragment_copy(message, &f, &authentic), 0);
-		assert_false(authentic);
-		buf[bit / 8] ^= (uint8_t)(1 << bit % 8);
-	}
 	assert_int_equal(list.n, 77);
-	assert_int_equal(f.at.number, 77);
 }
 
 /* As if cut on the way, with the lengths made to fit. */
@@ -212,15 +164,10 @@ static void test_the_other_payload(void **state)
 {
 	uint8_t buf[MAX_LEN];
 	struct payload_list list;
-	struct fragment f;
 	uint8_t critical;
 	bool authentic;
 
 	(void)state;
-	assert_int_equal(
-	    open_fragment_copy(test_unhex(EMPTY_HEX, buf, sizeof(buf)), &f, &authentic),
-	    ERR_MISSING);
-	assert_false(authentic);
 	assert_int_equal(
 	    open_copy(test_unhex(FRAGMENT_HEX, buf, sizeof(buf)), &list, &critical, &authentic),
 	    ERR_MISSING);
@@ -418,98 +365,10 @@ static void test_failure_leaves_no_plaintext(void **state)
 	assert_null(memmem(buf, sizeof(buf), text, sizeof(text)));
 }
 
-/* ---- fragments ---- */
-
-static const struct skf_case {
-	const char *octets;
-	int err;
-} skf_cases[] = {
-	{ "0001 0001", 0 },         { "0002 0003", 0 },         { "0003 0003 00", 0 },
-	{ "ffff ffff", 0 },         { "0000 0001", ERR_VALUE }, { "0000 0000", ERR_VALUE },
-	{ "0001 0000", ERR_VALUE }, { "0004 0003", ERR_VALUE }, { "0001 00", ERR_TRUNCATED },
-	{ "", ERR_TRUNCATED },
-};
-
-static void test_fragment_numbers(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < LEN(skf_cases); i++) {
-		uint8_t buf[MAX_LEN], out[MAX_LEN];
-		struct bytes octets = test_unhex(skf_cases[i].octets, buf, sizeof(buf));
-		struct wr w = wr_init(out, sizeof(out));
-		struct fragment f = { .at = { 77, 7 } };
-		struct ike_header h = header(1);
-
-		test_expect(skf_cases[i].octets, "decode", skf_decode(octets, &f.at),
-			    skf_cases[i].err);
-		if (skf_cases[i].err != 0)
-			test_expect(skf_cases[i].octets, "output untouched", f.at.number, 77);
-		if (octets.len < 4)
-			continue;
-		f.at.number = (uint16_t)(buf[0] << 8 | buf[1]);
-		f.at.total = (uint16_t)(buf[2] << 8 | buf[3]);
-		skf_seal(&w, crypto, alg, key, 1, &h, &f);
-		test_expect(skf_cases[i].octets, "seal", w.err, skf_cases[i].err);
-	}
-}
-
-/* The number is judged before anything is decrypted. */
-static void test_fragment_number_0(void **state)
-{
-	uint8_t buf[MAX_LEN];
-	struct bytes message = test_unhex(FRAGMENT_HEX, buf, sizeof(buf));
-	struct fragment f;
-	bool authentic;
-
-	(void)state;
-	buf[33] = 0;
-	assert_int_equal(open_fragment_copy(message, &f, &authentic), ERR_VALUE);
-	assert_false(authentic);
-}
-
-static void test_three_fragments(void **state)
-{
-	uint8_t chain_buf[MAX_LEN], whole[MAX_LEN];
-	struct bytes chain =
-	    test_unhex("2b000008 00004000 00000007 aabbcc", chain_buf, sizeof(chain_buf));
-	static const size_t cuts[] = { 0, 5, 6, 15 };
-	struct wr all = wr_init(whole, sizeof(whole));
-	struct payload_list list;
-	struct bytes out;
-	uint8_t critical, first = 0;
-
-	(void)state;
-	for (uint16_t i = 1; i <= 3; i++) {
-		struct fragment f = { { i, 3 },
-				      PAYLOAD_NOTIFY,
-				      { chain.ptr + cuts[i - 1], cuts[i] - cuts[i - 1] } };
-		uint8_t buf[MAX_LEN], plain[MAX_LEN];
-		struct wr w = wr_init(buf, sizeof(buf));
-		struct ike_header h = header(4);
-		struct fragment got;
-		bool authentic;
-
-		skf_seal(&w, crypto, alg, key, i, &h, &f);
-		assert_int_equal(wr_finish(&w, &out), 0);
-		assert_int_equal(
-		    skf_open(crypto, alg, key, out, plain, &got, &critical, &authentic), 0);
-		assert_int_equal(got.at.number, i);
-		assert_int_equal(got.first, i == 1 ? PAYLOAD_NOTIFY : PAYLOAD_NONE);
-		if (i == 1)
-			first = got.first;
-		wr_bytes(&all, got.content);
-	}
-	assert_int_equal(wr_finish(&all, &out), 0);
-	assert_int_equal(payload_list_decode(first, out, &list, &critical), 0);
-	assert_int_equal(list.n, 2);
-	assert_int_equal(list.items[1].body.len, 3);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_empty_message),
-		cmocka_unit_test(test_fragment_1_of_1),
 		cmocka_unit_test(test_every_bit_is_authenticated),
 		cmocka_unit_test(test_cut_messages),
 		cmocka_unit_test(test_wrong_key),
@@ -519,9 +378,6 @@ int main(void)
 		cmocka_unit_test(test_chain_comes_back),
 		cmocka_unit_test(test_limits_of_sealing),
 		cmocka_unit_test(test_failure_leaves_no_plaintext),
-		cmocka_unit_test(test_fragment_numbers),
-		cmocka_unit_test(test_fragment_number_0),
-		cmocka_unit_test(test_three_fragments),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
