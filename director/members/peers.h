@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DIRECTOR_PEERS_H
+#define DIRECTOR_PEERS_H
+
+#include "common/control/message.h"
+#include "director/placement/placement.h"
+
+/*
+ * Which peers the members say they have: a pure table by (member, SPI), for status and later for
+ * failover. Bounded per member; owns copies of everything. Members are indices below
+ * PLACEMENT_MAX_MEMBERS.
+ */
+#define PEERS_MAX_PER_MEMBER 200000
+
+struct peer {
+	size_t member; /* index in the registry */
+	uint64_t spi;  /* the member's */
+	char *identity;
+	char *connection;
+	struct endpoint address;
+	struct ip_prefix *inner;
+	size_t n_inner;
+	enum msg_peer_how how;
+	struct ip from;       /* IP_NONE if how is not redirected-from */
+	uint64_t up_since_ms; /* the director's monotonic time */
+};
+
+struct peers;
+
+struct peers *peers_new(void); /* NULL when out of memory */
+void peers_free(struct peers *p);
+
+/*
+ * An entry of a peer message. ERR_LIMIT, ERR_NO_MEMORY: the entry is as it was before. A down of an
+ * unknown peer is fine.
+ */
+MUST_USE int peers_update(struct peers *p, uint64_t now_ms, size_t member,
+			  const struct msg_peer *entry);
+
+/* The member starts over, or left. */
+void peers_forget_member(struct peers *p, size_t member);
+
+size_t peers_count(const struct peers *p, size_t member);
+size_t peers_count_all(const struct peers *p);
+
+/* By member, and for each in the order in which they came. visit must not change the table. */
+void peers_each(const struct peers *p, void (*visit)(void *ctx, const struct peer *peer),
+		void *ctx);
+
+#endif
