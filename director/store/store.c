@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "director/store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/rng.h"
+
+#define FORMAT     1
+#define NUMBER_MAX 191
+#define FULL       2 /* of PRAGMA synchronous */
+#define TEXT_MAX   64
+
+struct store {
+	sqlite3 *db;
+	const struct logger *lg;
+	const char *path; /* borrowed during store_open() */
+};
+
+/* All of format 1. */
+static const char create[] =
+    "BEGIN IMMEDIATE;"
+    "CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE members(name TEXT PRIMARY KEY, number INTEGER NOT NULL UNIQUE) STRICT;"
+    "PRAGMA user_version = 1;"
+    "COMMIT";
+
+/* ---- statements ---- */
+
+static int fail(const struct store *s, const char *what)
+{
+	log_error(s->lg, LG_STORE, "%s: %s", what, sqlite3_errmsg(s->db));
+	return ERR_IO;
+}
+
+static int run(const struct store *s, const char *sql)
+{
+	return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : fail(s, sql);
+}
+
+/* The first column of a row, as it is. */
+struct column {
+	int64_t integer;
+	char text[TEXT_MAX];
+};
+
+static void read_column(sqlite3_stmt *st, struct column *out)
+{
+	const unsigned char *text;
+
+	out->integer = sqlite3_column_int64(st, 0);
+	text = sqlite3_column_text(st, 0);
+	sqlite3_snprintf(sizeof(out->text), out->text, "%s",
+			 text != NULL ? (const char *)text : "");
+}
+
+/*
+ * One statement; text and number are the parameters ?1 and ?2 if it has them. *out gets the first
+ * column of the first row. ERR_NOT_FOUND: there is no row; ERR_EXISTS: another process has the
+ * file; ERR_IO: all else, which is logged.
+ */
+static int query(const struct store *s, const char *sql, const char *text, int64_t number,
+		 struct column *out)
+{
+	sqlite3_stmt *st = NULL;
+	int err = ERR_NOT_FOUND;
+	int rc = sqlite3_prepare_v2(s->db, sql, -1, &st, NULL);
+	int n = sqlite3_bind_parameter_count(st);
+
+	if (rc == SQLITE_OK && n > 0)
+		rc = sqlite3_bind_text(st, 1, text, -1, SQLITE_STATIC);
+	if (rc == SQLITE_OK && n > 1)
+		rc = sqlite3_bind_int64(st, 2, number);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(st);
+	if (rc == SQLITE_ROW) {
+		read_column(st, out);
+		err = 0;
+		/* A change is complete, and on the disk, when its statement is. */
+		do {
+			rc = sqlite3_step(st);
+		} while (rc == SQLITE_ROW);
+	}
+	if (rc == SQLITE_BUSY)
+		err = ERR_EXISTS;
+	else if (rc != SQLITE_DONE)
+		err = fail(s, sql);
+	sqlite3_finalize(st);
+	return err;
+}
+
+/* ---- opening ---- */
+
+/*
+ * Made by us before SQLite sees it, so that it is never readable by others, not even briefly. What
+ * is there is not opened: closing it would give up locks that this process has on it.
+ */
+static int make_file(const char *path, const struct logger *lg)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	struct stat st;
+
+	if (fd >= 0) {
+		close(fd);
+		return 0;
+	}
+	if (errno != EEXIST || lstat(path, &st) != 0) {
+		log_error(lg, LG_STORE, "cannot make %s: %s", path, strerror(errno));
+		return ERR_IO;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		log_error(lg, LG_STORE, "%s is not a regular file", path);
+		return ERR_IO;
+	}
+	if ((st.st_mode & 077) != 0 && chmod(path, 0600) != 0) {
+		log_error(lg, LG_STORE,
+			  "%s can be read by others, and cannot be closed to them: %s", path,
+			  strerror(errno));
+		return ERR_IO;
+	}
+	return 0;
+}
+
+static int refuse(const struct store *s, int err, const char *why)
+{
+	log_error(s->lg, LG_STORE, "%s: %s", s->path, why);
+	return err;
+}
+
+/*
+ * The first access, and before anything is written. The lock that it takes is kept: one director,
+ * one store.
+ */
+static int read_format(const struct store *s, int64_t *format)
+{
+	struct column c;
+	int err;
+
+	if ((err = run(s, "PRAGMA locking_mode = EXCLUSIVE")) != 0)
+		return err;
+	err = query(s, "PRAGMA user_version", NULL, 0, &c);
+	if (err == ERR_EXISTS)
+		return refuse(s, err, "in use: is another director running?");
+	if (err != 0)
+		return refuse(s, err, "damaged, or not a store of this program");
+	if (c.integer > FORMAT) {
+		log_error(s->lg, LG_STORE,
+			  "%s: made by a newer version of this program (format %lld, not %d)",
+			  s->path, (long long)c.integer, FORMAT);
+		return ERR_UNSUPPORTED;
+	}
+	*format = c.integer;
+	return 0;
+}
+
+/* SQLite falls back silently where it cannot do as it is told: ask what it does. */
+static int make_durable(const struct store *s)
+{
+	struct column c;
+	int err = query(s, "PRAGMA journal_mode = WAL", NULL, 0, &c);
+
+	if (err == ERR_EXISTS)
+		return refuse(s, err, "in use: is another director running?");
+	if (err != 0)
+		return refuse(s, err, "cannot be written");
+	if (strcmp(c.text, "wal") != 0 || sqlite3_db_readonly(s->db, "main") != 0)
+		return refuse(s, ERR_IO, "cannot be written");
+	if ((err = run(s, "PRAGMA synchronous = FULL")) != 0 ||
+	    (err = run(s, "PRAGMA secure_delete = ON")) != 0 ||
+	    (err = query(s, "PRAGMA synchronous", NULL, 0, &c)) != 0)
+		return err;
+	return c.integer == FULL ? 0 : refuse(s, ERR_IO, "SQLite does not write through");
+}
+
+static int check_content(const struct store *s)
+{
+	struct column c;
+	int err = query(s, "PRAGMA quick_check(1)", NULL, 0, &c);
+
+	if (err != 0)
+		return refuse(s, err, "damaged");
+	if (strcmp(c.text, "ok") == 0)
+		return 0;
+	log_error(s->lg, LG_STORE, "%s: damaged: %s", s->path, c.text);
+	return ERR_IO;
+}
+
+static int create_content(const struct store *s)
+{
+	struct column c;
+	int err = query(s, "SELECT count(*) FROM sqlite_schema", NULL, 0, &c);
+
+	if (err != 0)
+		return err;
+	if (c.integer != 0)
+		return refuse(s, ERR_IO, "a database of some other program");
+	return run(s, create);
+}
+
+static int prepare(const struct store *s)
+{
+	int64_t format;
+	int err = read_format(s, &format);
+
+	if (err == 0)
+		err = make_durable(s);
+	if (err == 0)
+		err = format == 0 ? create_content(s) : check_content(s);
+	return err;
+}
+
+int store_open(const char *path, const struct logger *lg, struct store **out)
+{
+	struct store *s;
+	int err = make_file(path, lg);
+
+	if (err != 0)
+		return err;
+	s = calloc(1, sizeof(*s));
+	if (s == NULL)
+		return ERR_NO_MEMORY;
+	s->lg = lg;
+	s->path = path;
+	if (sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, NULL) !=
+	    SQLITE_OK)
+		err = fail(s, path);
+	else
+		err = prepare(s);
+	s->path = NULL;
+	if (err != 0) {
+		store_close(s);
+		return err;
+	}
+	*out = s;
+	return 0;
+}
+
+void store_close(struct store *s)
+{
+	if (s == NULL)
+		return;
+	sqlite3_close(s->db);
+	free(s);
+}
+
+/* ---- what is stored ---- */
+
+int store_member_number(struct store *s, const char *name, uint8_t *out)
+{
+	struct column c;
+	int err = query(s, "SELECT number FROM members WHERE name = ?1", name, 0, &c);
+
+	/* Numbers are not given back: old SPIs must never look like another member's. */
+	if (err == ERR_NOT_FOUND)
+		err = query(s,
+			    "INSERT INTO members(name, number) SELECT ?1, n FROM"
+			    " (SELECT 1 + coalesce(max(number), 0) AS n FROM members)"
+			    " WHERE n <= ?2 RETURNING number",
+			    name, NUMBER_MAX, &c);
+	if (err == ERR_NOT_FOUND) {
+		log_error(s->lg, LG_STORE, "no number left for member %s: all %d were given out",
+			  name, NUMBER_MAX);
+		return ERR_LIMIT;
+	}
+	if (err == 0)
+		*out = (uint8_t)c.integer;
+	return err;
+}
+
+int store_epoch(struct store *s, uint64_t *out)
+{
+	struct column c = { .integer = 0 };
+	int err = query(s, "SELECT value FROM meta WHERE name = ?1", "epoch", 0, &c);
+
+	if (err != 0 && err != ERR_NOT_FOUND)
+		return err;
+	*out = (uint64_t)c.integer;
+	return 0;
+}
+
+int store_next_epoch(struct store *s, uint64_t at_least, uint64_t *out)
+{
+	struct column c;
+	uint64_t last;
+	int err = store_epoch(s, &last);
+
+	if (err != 0)
+		return err;
+	if (at_least < last)
+		at_least = last;
+	if (at_least >= STORE_EPOCH_MAX)
+		return ERR_LIMIT;
+	err = query(s,
+		    "INSERT INTO meta(name, value) VALUES(?1, ?2)"
+		    " ON CONFLICT(name) DO UPDATE SET value = excluded.value RETURNING value",
+		    "epoch", (int64_t)at_least + 1, &c);
+	if (err == 0)
+		*out = (uint64_t)c.integer;
+	return err;
+}
+
+int store_placement_seed(struct store *s, uint64_t *out)
+{
+	const struct rng rng = rng_system();
+	struct column c;
+	uint64_t fresh;
+	int err = rng_u64(&rng, &fresh);
+
+	if (err == 0)
+		err = query(s,
+			    "INSERT INTO meta(name, value) VALUES(?1, ?2)"
+			    " ON CONFLICT(name) DO UPDATE SET value = value RETURNING value",
+			    "placement-seed", (int64_t)fresh, &c);
+	if (err == 0)
+		*out = (uint64_t)c.integer;
+	return err;
+}
