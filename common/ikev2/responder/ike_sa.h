@@ -84,6 +84,7 @@ struct ike_sa {
 	uint8_t init_hash[INIT_HASH_SIZE];
 	struct ip redirected_from;
 	bool is_redirectable;
+	bool is_answer_due; /* HALF_OPEN: the timer sends the response, see init.c */
 	bool is_behind_nat; /* we are: then the peer's address is not followed, RFC 7296, 2.23 */
 
 	const struct policy_peer *peer; /* NULL before authentication */
@@ -226,6 +227,7 @@ struct request {
 };
 
 void exchange_init(struct responder *r, uint64_t now_ms, const struct request *req);
+void init_send_response(struct responder *r, struct ike_sa *sa, uint64_t now_ms);
 void exchange_resume(struct responder *r, uint64_t now_ms, const struct request *req);
 
 /* Handlers of the transition table: the request is authentic, in window and well-formed. */

@@ -11,7 +11,13 @@
  * 5723): without tickets of our own the answer is TICKET_NACK, never silence, because peers repeat
  * an unanswered request for ever.
  */
-#define NONCE_SIZE 32
+#define NONCE_SIZE          32
+/*
+ * A stock strongSwan that was just redirected drops our response if it comes before the thread that
+ * followed the redirect is done with the old IKE SA, and asks again after four seconds only. On a
+ * fast network that hits a few in a hundred: so those who come redirected wait for this moment.
+ */
+#define REDIRECTED_DELAY_MS 10
 
 struct init_request {
 	struct sa_payload sa;
@@ -22,6 +28,7 @@ struct init_request {
 	bool has_nat_detection;
 	bool is_behind_nat; /* we are */
 	bool is_redirectable;
+	bool is_redirected;
 	struct ip redirected_from;
 };
 
@@ -33,6 +40,7 @@ static void read_redirected_from(struct bytes data, struct init_request *out)
 	if (redirect_decode(data, (struct bytes){ NULL, 0 }, &gw) != 0)
 		return;
 	out->is_redirectable = true;
+	out->is_redirected = true;
 	if (gw.type != GATEWAY_FQDN && ip_from_bytes(gw.id, &out->redirected_from) != 0)
 		out->redirected_from = (struct ip){ .family = IP_NONE };
 }
@@ -223,7 +231,6 @@ static int set_up(struct responder *r, struct ike_sa *sa, const struct request *
 	    (err = stored_set(&h->request, req->message)) != 0 ||
 	    (err = stored_set(&h->response, message)) != 0)
 		goto out;
-	action_send(r, req->path, message);
 out:
 	kex_free(kex);
 	return err;
@@ -253,7 +260,7 @@ static void create(struct responder *r, uint64_t now_ms, const struct request *r
 	sa->is_redirectable = in->is_redirectable;
 	sa->redirected_from = in->redirected_from;
 	sa->is_behind_nat = in->is_behind_nat;
-	err = timers_set(&r->timers, &sa->timer, now_ms + r->conf.half_open_timeout_ms);
+	err = timers_set(&r->timers, &sa->timer, now_ms + REDIRECTED_DELAY_MS);
 	if (err == 0)
 		err = set_up(r, sa, req, in, &chosen);
 	if (err != 0) {
@@ -262,6 +269,18 @@ static void create(struct responder *r, uint64_t now_ms, const struct request *r
 		return;
 	}
 	count(r, RESPONDER_INIT);
+	sa->is_answer_due = true;
+	if (!in->is_redirected)
+		init_send_response(r, sa, now_ms);
+}
+
+void init_send_response(struct responder *r, struct ike_sa *sa, uint64_t now_ms)
+{
+	const struct stored *response = &sa->half_open->response;
+
+	sa->is_answer_due = false;
+	action_send(r, &sa->path, (struct bytes){ response->ptr, response->len });
+	ike_sa_set_timer(r, sa, now_ms + r->conf.half_open_timeout_ms);
 }
 
 /* RFC 7296, 2.1: recognized by the whole message, not by the SPI alone. */
@@ -272,7 +291,7 @@ static bool is_retransmission(struct responder *r, const struct request *req,
 
 	if (sa == NULL)
 		return false;
-	if (sa->state != SA_HALF_OPEN)
+	if (sa->state != SA_HALF_OPEN || sa->is_answer_due)
 		return true;
 	count(r, RESPONDER_RETRANSMIT);
 	action_send(r, req->path,

@@ -308,6 +308,10 @@ static void expire(struct responder *r, struct ike_sa *sa, uint64_t now_ms)
 		responder_child_result(r, now_ms, sa->child.id, ERR_TIMEOUT);
 		break;
 	case SA_HALF_OPEN:
+		if (sa->is_answer_due) {
+			init_send_response(r, sa, now_ms);
+			break;
+		}
 		count(r, RESPONDER_HALF_OPEN_EXPIRED);
 		ike_sa_free(r, sa);
 		break;
