@@ -265,6 +265,14 @@ static double bias_of(const struct member *m)
 	return bias < BIAS_MAX ? bias : BIAS_MAX;
 }
 
+/* The load where it is not the processors', which is what its SAs and half-open SAs make of it. */
+static double fill_of(const struct member *m)
+{
+	double by_sas = m->capacity > 0 ? (double)m->load.sas / (double)m->capacity : 0;
+
+	return m->load.load > m->load.cpu ? m->load.load : by_sas;
+}
+
 void registry_fill_table(const struct registry *r, struct placement_table *table)
 {
 	table->n_members = r->n;
@@ -277,6 +285,7 @@ void registry_fill_table(const struct registry *r, struct placement_table *table
 		p->n_home = m->n_home;
 		p->weight = m->weight;
 		p->load = m->load.load;
+		p->fill = fill_of(m);
 		p->bias = bias_of(m);
 		p->is_open = m->state == MEMBER_ACTIVE && !m->is_draining && m->load.takes_new;
 	}

@@ -18,7 +18,7 @@ static const struct ip *target_of(const struct placement_table *t, size_t member
 {
 	const struct placement_member *m = &t->members[member];
 
-	return m->is_open && m->load < t->full_at ? home_of(m, family) : NULL;
+	return m->is_open && m->fill < t->full_at ? home_of(m, family) : NULL;
 }
 
 static void add_candidates(struct placement_index_family *f, const struct placement_table *t,

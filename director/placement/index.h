@@ -26,7 +26,7 @@ struct placement_index_family {
 	size_t n;
 	struct placement_candidate candidates[PLACEMENT_MAX_MEMBERS];
 	struct ip homes[PLACEMENT_MAX_MEMBERS]; /* to be named, by member; of candidates only */
-	double max_load; /* of the sticky policy */
+	double max_load;                        /* of the sticky policy */
 	size_t n_pins;
 	struct placement_index_pin pins[PLACEMENT_MAX_PINS]; /* longest prefix first */
 };

@@ -32,7 +32,8 @@ static double to_unit(uint64_t hash)
  * -ln(1 - u) / weight, for u from the hash; anything not below limit if the result is not. As
  * -ln(1 - u) > u, most members are out before a logarithm is computed.
  */
-static inline double distance_below(const struct placement_candidate *c, uint64_t hash, double limit)
+static inline double distance_below(const struct placement_candidate *c, uint64_t hash,
+				    double limit)
 {
 	double u = to_unit(placement_mix(hash ^ c->hash));
 
@@ -141,7 +142,7 @@ static bool choose_least_load(const struct placement_table *t,
 	}
 	if (a.candidate == NULL)
 		return false;
-	if (b.candidate != NULL && b.candidate->load < a.candidate->load) {
+	if (b.candidate != NULL && b.candidate->load + PLACEMENT_LOAD_NOISE < a.candidate->load) {
 		struct drawn swap = a;
 
 		a = b;

@@ -20,6 +20,7 @@
 #define PLACEMENT_MAX_MEMBERS 191
 #define PLACEMENT_MAX_HOME    8
 #define PLACEMENT_MAX_PINS    256
+#define PLACEMENT_LOAD_NOISE  0.05 /* smaller differences of load say nothing */
 #define MEMBER_NAME_MAX       64
 
 enum placement_policy {
@@ -32,7 +33,12 @@ struct placement_member {
 	struct ip home[PLACEMENT_MAX_HOME];
 	size_t n_home;
 	uint32_t weight; /* 0: nothing new unless pinned */
-	double load;     /* 0-1, as reported */
+	double load;     /* 0-1, as reported: compared between members */
+	/*
+	 * 0-1: how far it is filled with SAs. Unlike load it leaves the processors out: when these
+	 * are busy everywhere, slow service is better than none.
+	 */
+	double fill;
 	/*
 	 * What was placed since that report, as a share of its capacity: added to load where
 	 * members are compared. Anybody can make it up, so it never makes a member full.
@@ -50,7 +56,7 @@ struct placement_pin {
 struct placement_table {
 	enum placement_policy policy;
 	double bounded_load; /* 1.0 or more */
-	double full_at;      /* load from which a member gets nothing new */
+	double full_at;      /* fill from which a member gets nothing new */
 	uint64_t seed;       /* of all hashing: the same for the life of the cluster */
 	size_t n_members;
 	struct placement_member members[PLACEMENT_MAX_MEMBERS];

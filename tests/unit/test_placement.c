@@ -249,7 +249,8 @@ static void test_never_the_higher_of_two(void **state)
 		assert_int_not_equal(p.member, p.other);
 		chosen = &table.members[p.member];
 		other = &table.members[p.other];
-		assert_true(chosen->load + chosen->bias <= other->load + other->bias);
+		assert_true(chosen->load + chosen->bias <=
+			    other->load + other->bias + PLACEMENT_LOAD_NOISE);
 	}
 }
 
@@ -325,17 +326,18 @@ static void test_bias_never_excludes(void **state)
 /* What the second member is, and whether a table of it alone, or it among pins, takes a peer. */
 static const struct taker_case {
 	const char *name;
-	double load, bias;
+	double load, fill, bias;
 	bool is_open;
 	uint32_t weight;
 	bool takes, takes_pinned;
 } taker_cases[] = {
-	{ "open", 0.5, 0, true, 100, true, true },
-	{ "not active, or draining", 0.5, 0, false, 100, false, false },
-	{ "full", 0.95, 0, true, 100, false, false },
-	{ "over full", 1, 0, true, 100, false, false },
-	{ "nearly full, and biased", 0.94, 0.5, true, 100, true, true },
-	{ "no weight", 0, 0, true, 0, false, true },
+	{ "open", 0.5, 0.5, 0, true, 100, true, true },
+	{ "not active, or draining", 0.5, 0.5, 0, false, 100, false, false },
+	{ "full", 0.95, 0.95, 0, true, 100, false, false },
+	{ "over full", 1, 1, 0, true, 100, false, false },
+	{ "busy processors, few SAs", 1, 0.1, 0, true, 100, true, true },
+	{ "nearly full, and biased", 0.94, 0.94, 0.5, true, 100, true, true },
+	{ "no weight", 0, 0, 0, true, 0, false, true },
 };
 
 static void test_takers(void **state)
@@ -350,6 +352,7 @@ static void test_takers(void **state)
 		table.policy = i % 2 == 0 ? PLACEMENT_STICKY : PLACEMENT_LEAST_LOAD;
 		table.members[0].is_open = false;
 		m->load = c->load;
+		m->fill = c->fill;
 		m->bias = c->bias;
 		m->is_open = c->is_open;
 		m->weight = c->weight;

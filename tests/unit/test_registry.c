@@ -366,7 +366,7 @@ static void test_events_are_bounded(void **state)
 static void test_fill_table(void **state)
 {
 	static struct placement_table t;
-	struct member_load asks_for_none = load;
+	struct member_load asks_for_none = load, is_busy = load;
 
 	(void)state;
 	reach(MEMBER_ACTIVE, true);
@@ -379,8 +379,14 @@ static void test_fill_table(void **state)
 	assert_string_equal(t.members[0].name, "m1");
 	assert_true(ip_is_equal(&t.members[0].home[0], &registry_get(registry, 0)->home[0]));
 	assert_true(t.members[0].load == 0.25);
+	assert_true(t.members[0].fill == 0.25);
 	assert_true(t.members[0].is_open);
 	assert_false(t.members[1].is_open);
+	is_busy.load = is_busy.cpu = 1;
+	registry_heartbeat(registry, NOW, 0, SESSION, &is_busy);
+	registry_fill_table(registry, &t);
+	assert_true(t.members[0].load == 1);
+	assert_true(t.members[0].fill == 0.25);
 	registry_drain(registry, 0, true);
 	registry_fill_table(registry, &t);
 	assert_false(t.members[0].is_open);
