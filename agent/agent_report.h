@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AGENT_REPORT_H
+#define AGENT_REPORT_H
+
+#include "agent/conf.h"
+#include "agent/load/cpu.h"
+#include "agent/shard/shard.h"
+#include "common/control/message.h"
+
+/* What the agent tells the director of itself: from its parts to the messages. */
+struct agent_report {
+	struct cpu_sample cpu_before;
+	uint64_t cpu_sampled_ms;
+	double cpu;
+	struct msg_address addresses[MSG_ADDRESSES_MAX];
+	uint64_t last_counters[RESPONDER_COUNTER_COUNT];
+	struct msg_counter rates[RESPONDER_COUNTER_COUNT];
+	struct msg_counter errors[RESPONDER_COUNTER_COUNT + ESP_VERDICT_COUNT];
+};
+
+/* What is filled in borrows from r, conf and the arguments. */
+void report_fill_hello(struct agent_report *r, const struct agent_conf *conf, const bool *is_held,
+		       struct msg_hello *hello);
+
+/* All but state. load is max(SAs / capacity, half-open / limit, CPU). */
+void report_fill_heartbeat(struct agent_report *r, const struct agent_conf *conf,
+			   const struct shard *shard, struct msg_heartbeat *hb);
+void report_fill_report(struct agent_report *r, const struct agent_conf *conf,
+			const struct shard *shard, struct msg_report *report);
+
+/* entry borrows from peer and inner. */
+void report_fill_peer(enum action_type what, const struct peer_info *peer, uint64_t now_ms,
+		      struct ip_prefix inner[MSG_INNER_MAX], struct msg_peer *entry);
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/inside/inside.h"
+
+#include <stdlib.h>
+#include <uthash.h>
+
+struct node {
+	struct inside_entry entry;
+	UT_hash_handle hh;
+};
+
+struct inside {
+	struct node *by_child;
+};
+
+struct inside *inside_new(void)
+{
+	return calloc(1, sizeof(struct inside));
+}
+
+void inside_free(struct inside *t)
+{
+	struct node *node, *next;
+
+	if (t == NULL)
+		return;
+	HASH_ITER(hh, t->by_child, node, next)
+	{
+		HASH_DELETE(hh, t->by_child, node);
+		free(node);
+	}
+	free(t);
+}
+
+static bool has_prefix(const struct ip_prefix *list, size_t n, const struct ip_prefix *prefix)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (list[i].bits == prefix->bits && ip_is_equal(&list[i].ip, &prefix->ip))
+			return true;
+	}
+	return false;
+}
+
+size_t inside_prefixes(const struct ts_list *selectors, struct ip_prefix *out, size_t cap)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < selectors->n; i++) {
+		struct ip_prefix parts[INSIDE_PREFIXES_MAX];
+		size_t n_parts =
+		    ip_range_prefixes(&selectors->items[i].range, parts, INSIDE_PREFIXES_MAX);
+
+		if (n_parts > INSIDE_PREFIXES_MAX)
+			return cap + 1; /* whatever cap is, it is too small */
+		for (size_t k = 0; k < n_parts; k++) {
+			if (has_prefix(out, n < cap ? n : cap, &parts[k]))
+				continue;
+			if (n < cap)
+				out[n] = parts[k];
+			n++;
+		}
+	}
+	return n;
+}
+
+int inside_add(struct inside *t, uint64_t child_id, size_t connection,
+	       const struct ts_list *selectors, const struct inside_entry **out)
+{
+	struct node *node = calloc(1, sizeof(*node));
+	size_t n;
+
+	if (node == NULL)
+		return ERR_NO_MEMORY;
+	node->entry.child_id = child_id;
+	node->entry.connection = connection;
+	n = inside_prefixes(selectors, node->entry.prefixes, INSIDE_PREFIXES_MAX);
+	node->entry.is_cut = n > INSIDE_PREFIXES_MAX;
+	node->entry.n = node->entry.is_cut ? INSIDE_PREFIXES_MAX : n;
+	HASH_ADD(hh, t->by_child, entry.child_id, sizeof(child_id), node);
+	*out = &node->entry;
+	return 0;
+}
+
+bool inside_take(struct inside *t, uint64_t child_id, struct inside_entry *out)
+{
+	struct node *node = NULL;
+
+	HASH_FIND(hh, t->by_child, &child_id, sizeof(child_id), node);
+	if (node == NULL)
+		return false;
+	*out = node->entry;
+	HASH_DELETE(hh, t->by_child, node);
+	free(node);
+	return true;
+}
+
+void inside_each(const struct inside *t, void (*visit)(void *ctx, const struct inside_entry *entry),
+		 void *ctx)
+{
+	for (const struct node *node = t->by_child; node != NULL; node = node->hh.next)
+		visit(ctx, &node->entry);
+}

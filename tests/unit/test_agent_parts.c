@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "agent/inside/inside.h"
+#include "agent/load/cpu.h"
+#include "agent/state/state.h"
+
+/* The small parts of the agent that need no network. */
+
+static void add_range(struct ts_list *list, const char *first, const char *last)
+{
+	struct ts *ts = &list->items[list->n++];
+
+	*ts = (struct ts){ .port_last = 65535 };
+	assert_int_equal(ip_parse(first, &ts->range.first), 0);
+	assert_int_equal(ip_parse(last, &ts->range.last), 0);
+}
+
+static void test_inside_prefixes(void **state)
+{
+	struct ts_list list = { 0 };
+	struct ip_prefix out[8];
+	char text[PREFIX_TEXT_MAX];
+
+	(void)state;
+	add_range(&list, "10.1.0.200", "10.1.0.202");
+	add_range(&list, "10.1.0.202", "10.1.0.202"); /* with other ports, say */
+	add_range(&list, "2001:db8::", "2001:db8::ffff");
+	assert_int_equal(inside_prefixes(&list, out, 8), 3);
+	assert_string_equal(ip_prefix_format(&out[0], text), "10.1.0.200/31");
+	assert_string_equal(ip_prefix_format(&out[1], text), "10.1.0.202/32");
+	assert_string_equal(ip_prefix_format(&out[2], text), "2001:db8::/112");
+	assert_true(inside_prefixes(&list, out, 2) > 2);
+}
+
+static void test_inside_table(void **state)
+{
+	struct inside *t = inside_new();
+	struct ts_list list = { 0 };
+	const struct inside_entry *entry;
+	struct inside_entry taken;
+
+	(void)state;
+	assert_non_null(t);
+	add_range(&list, "10.1.0.201", "10.1.0.201");
+	assert_int_equal(inside_add(t, 7, 3, &list, &entry), 0);
+	assert_int_equal(entry->n, 1);
+	assert_int_equal(entry->connection, 3);
+	assert_false(entry->is_cut);
+	assert_false(inside_take(t, 8, &taken));
+	assert_true(inside_take(t, 7, &taken));
+	assert_int_equal(taken.child_id, 7);
+	assert_false(inside_take(t, 7, &taken));
+	/* A range that needs 254 prefixes: said, not cut silently. */
+	list.n = 0;
+	add_range(&list, "::1", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe");
+	assert_int_equal(inside_add(t, 9, 0, &list, &entry), 0);
+	assert_true(entry->is_cut);
+	inside_free(t);
+	inside_free(NULL);
+}
+
+static void test_cpu(void **state)
+{
+	struct cpu_sample before, now;
+
+	(void)state;
+	assert_int_equal(cpu_parse("cpu  100 0 50 800 50 0 0 0 0 0\ncpu0 1", &before), 0);
+	assert_int_equal(before.total, 1000);
+	assert_int_equal(before.busy, 150);
+	assert_int_equal(cpu_parse("cpu  150 0 75 850 50 0 0 25 0 0\n", &now), 0);
+	assert_true(cpu_share(&before, &now) > 0.666 && cpu_share(&before, &now) < 0.667);
+	assert_true(cpu_share(&now, &now) == 0);
+	assert_true(cpu_share(&now, &before) == 0); /* counters went back: no share below 0 */
+	assert_int_equal(cpu_parse("cpu0 1 2 3 4", &now), ERR_VALUE);
+	assert_int_equal(cpu_parse("", &now), ERR_VALUE);
+	assert_int_equal(cpu_read(&now), 0);
+	assert_true(now.total > 0);
+}
+
+struct folder {
+	char path[64];
+};
+
+static int make_folder(void **state)
+{
+	static struct folder f;
+
+	snprintf(f.path, sizeof(f.path), "/tmp/waypost-state-XXXXXX");
+	*state = &f;
+	return mkdtemp(f.path) != NULL ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+	const struct folder *f = *state;
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/agent.json", f->path);
+	unlink(path);
+	return rmdir(f->path);
+}
+
+static void write_state(const struct folder *f, const char *text)
+{
+	char path[128];
+	FILE *out;
+
+	snprintf(path, sizeof(path), "%s/agent.json", f->path);
+	out = fopen(path, "we");
+	assert_non_null(out);
+	assert_true(fputs(text, out) >= 0);
+	assert_int_equal(fclose(out), 0);
+}
+
+static void test_state_round_trip(void **state)
+{
+	const struct folder *f = *state;
+	struct agent_state out = { .number = 9 }, in = { "demo", 191 };
+	struct errtext why = { "" };
+	struct stat st;
+	char path[128];
+
+	assert_int_equal(state_load(f->path, &out, &why), 0); /* no file yet */
+	assert_int_equal(out.number, 0);
+	assert_int_equal(state_save(f->path, &in, &why), 0);
+	assert_int_equal(state_load(f->path, &out, &why), 0);
+	assert_int_equal(out.number, 191);
+	assert_string_equal(out.cluster, "demo");
+	snprintf(path, sizeof(path), "%s/agent.json", f->path);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+}
+
+static void test_bad_state_files(void **state)
+{
+	static const struct {
+		const char *text;
+		int err;
+	} cases[] = {
+		{ "{", ERR_VALUE },
+		{ "[]", ERR_VALUE },
+		{ "{\"format\":1,\"cluster\":\"a\"}", ERR_VALUE },
+		{ "{\"format\":1,\"cluster\":\"a\",\"number\":0}", ERR_VALUE },
+		{ "{\"format\":1,\"cluster\":\"a\",\"number\":192}", ERR_VALUE },
+		{ "{\"format\":1,\"cluster\":\"a\",\"number\":\"1\"}", ERR_VALUE },
+		{ "{\"format\":1,\"cluster\":\"a\",\"number\":1,\"number\":2}", ERR_VALUE },
+		{ "{\"format\":2,\"cluster\":\"a\",\"number\":1}", ERR_UNSUPPORTED },
+	};
+	const struct folder *f = *state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct agent_state out;
+		struct errtext why = { "" };
+
+		write_state(f, cases[i].text);
+		assert_int_equal(state_load(f->path, &out, &why), cases[i].err);
+		assert_non_null(strstr(why.text, "agent.json"));
+	}
+}
+
+static void test_state_nowhere(void **state)
+{
+	struct agent_state s = { "demo", 1 };
+	struct errtext why = { "" };
+
+	(void)state;
+	assert_int_equal(state_save("/nonexistent/folder", &s, &why), ERR_IO);
+	assert_non_null(strstr(why.text, "/nonexistent/folder"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_inside_prefixes),
+		cmocka_unit_test(test_inside_table),
+		cmocka_unit_test(test_cpu),
+		cmocka_unit_test_setup_teardown(test_state_round_trip, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_bad_state_files, make_folder, remove_folder),
+		cmocka_unit_test(test_state_nowhere),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
