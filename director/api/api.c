@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "director/api/api.h"
+
+#include <stdlib.h>
+
+#include "common/http/http_server.h"
+#include "director/api/handlers.h"
+
+#define READERS     (HTTP_ROLE(PKI_ADMIN) | HTTP_ROLE(PKI_MONITOR))
+#define STREAMS_MAX 256
+#define IDLE_MS     60000
+#define BODY_MAX    65536
+
+static const struct http_route routes[] = {
+	{ .method = "GET", .path = "/v1/status", .roles = READERS, .handler = api_get_status },
+	{ .method = "GET", .path = "/v1/members", .roles = READERS, .handler = api_get_members },
+	{ .method = "GET",
+	  .path = "/v1/peers",
+	  .roles = READERS,
+	  .params = { "member" },
+	  .handler = api_get_peers },
+	{ .method = "GET",
+	  .path = "/v1/placement",
+	  .roles = READERS,
+	  .params = { "address" },
+	  .handler = api_get_placement },
+	{ .method = "GET", .path = "/healthz", .roles = HTTP_ANYBODY, .handler = api_get_healthz },
+	{ .method = "GET", .path = "/readyz", .roles = HTTP_ANYBODY, .handler = api_get_readyz },
+};
+
+struct api {
+	struct http_router router;
+	struct http_server server;
+};
+
+struct api *api_new(struct director *d, const struct logger *lg)
+{
+	struct api *api = calloc(1, sizeof(*api));
+
+	if (api == NULL)
+		return NULL;
+	api->router = (struct http_router){ routes, sizeof(routes) / sizeof(routes[0]), d };
+	api->server = (struct http_server){
+		.router = &api->router,
+		.body_max = BODY_MAX,
+		.log = lg,
+	};
+	return api;
+}
+
+struct tls_server_protocol api_protocol(struct api *api)
+{
+	return (struct tls_server_protocol){
+		.name = "http/1.1",
+		.streams_max = STREAMS_MAX,
+		.out_max = HTTP_SERVER_OUT_MAX,
+		.idle_ms = IDLE_MS,
+		.on_accept = http_server_accept,
+		.ctx = &api->server,
+	};
+}
+
+void api_free(struct api *api)
+{
+	free(api);
+}

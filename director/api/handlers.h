@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DIRECTOR_API_HANDLERS_H
+#define DIRECTOR_API_HANDLERS_H
+
+#include "common/http/http_router.h"
+
+/* One handler per resource; ctx is the struct director. They only read. */
+void api_get_status(const struct http_request *req, struct http_response *res, void *ctx);
+void api_get_members(const struct http_request *req, struct http_response *res, void *ctx);
+void api_get_peers(const struct http_request *req, struct http_response *res, void *ctx);
+void api_get_placement(const struct http_request *req, struct http_response *res, void *ctx);
+void api_get_healthz(const struct http_request *req, struct http_response *res, void *ctx);
+void api_get_readyz(const struct http_request *req, struct http_response *res, void *ctx);
+
+#endif

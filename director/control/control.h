@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DIRECTOR_CONTROL_H
+#define DIRECTOR_CONTROL_H
+
+#include <uv.h>
+
+#include "common/base/log.h"
+#include "common/io/tls_server.h"
+#include "director/conf.h"
+#include "director/members/peers.h"
+#include "director/members/registry.h"
+
+/*
+ * The director's end of the control channel: sessions of agents on TLS, their heartbeats on UDP.
+ * It judges who speaks and whether the frame is well-formed and in order; what it means goes to the
+ * registry and to the table of peers. docs/control-protocol.md is the protocol.
+ */
+struct control;
+
+/* Every way in which a datagram or frame can be refused, counted. */
+#define CONTROL_COUNTERS(X)                                                       \
+	X(SESSIONS, "sessions") /* hellos that were welcomed */                   \
+	X(REFUSED_HELLO, "refused-hello")                                         \
+	X(BAD_FRAME, "bad-frame") /* ends the connection */                       \
+	X(HEARTBEATS, "heartbeats")                                               \
+	X(HEARTBEATS_TLS, "heartbeats-tls")                                       \
+	X(HEARTBEAT_MALFORMED, "heartbeat-malformed")                             \
+	X(HEARTBEAT_UNKNOWN, "heartbeat-unknown") /* no session of that member */ \
+	X(HEARTBEAT_FORGED, "heartbeat-forged")                                   \
+	X(HEARTBEAT_REPLAYED, "heartbeat-replayed")                               \
+	X(TLS_REFUSED, "tls-refused") /* connections that ended before a protocol began */
+
+#define CONTROL_ENUMERATOR(name, text) CONTROL_##name,
+enum control_counter {
+	CONTROL_COUNTERS(CONTROL_ENUMERATOR) CONTROL_COUNTER_COUNT
+};
+#undef CONTROL_ENUMERATOR
+
+const char *control_counter_name(enum control_counter counter);
+
+struct control_events {
+	/* The registry or the peers have changed: drain, publish. */
+	void (*changed)(void *ctx);
+	void *ctx;
+};
+
+/* Everything is borrowed. ERR_NO_MEMORY, ERR_IO with the reason in why. Opens the UDP socket. */
+MUST_USE int control_new(uv_loop_t *loop, const struct director_conf *conf,
+			 struct registry *registry, struct peers *peers, const struct logger *lg,
+			 const struct control_events *events, struct control **out,
+			 struct errtext *why);
+
+/* For tls_server: a stream of protocol waypost/1. ctx is the control. */
+void control_accept(struct tls_stream *stream, void *ctx);
+
+/* For tls_server's on_refused. ctx is the control. */
+void control_refused(void *ctx, const struct endpoint *remote, const char *why);
+
+uint64_t control_counter(const struct control *c, enum control_counter counter);
+
+/* The traffic that a member reported last; zero before. */
+struct msg_traffic control_traffic(const struct control *c, size_t member);
+
+/* Closes the UDP socket; after the server has closed all streams, frees. NULL is fine. */
+void control_free(struct control *c);
+
+#endif
