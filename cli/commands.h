@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_COMMANDS_H
+#define CLI_COMMANDS_H
+
+#include <jansson.h>
+
+#include "cli/conf.h"
+
+/* What every command that asks the director is given. */
+struct command_context {
+	const struct clusteradm_conf *conf;
+	bool is_json; /* --json */
+	FILE *out;
+	FILE *err;
+};
+
+/*
+ * Commands take their own arguments, argv[0] being their name, and return an exit code: 0 done, 1
+ * refused, failed or not reachable, 2 usage.
+ */
+int command_status(const struct command_context *c, int argc, char **argv);
+int command_members(const struct command_context *c, int argc, char **argv);
+int command_peers(const struct command_context *c, int argc, char **argv);
+int command_placement(const struct command_context *c, int argc, char **argv);
+
+/*
+ * GET path from the director; 0 and a new reference, or an exit code, with the reason on c->err.
+ */
+int command_get(const struct command_context *c, const char *path, json_t **json);
+
+/* With --json prints it as it came and returns true. */
+bool command_print_json(const struct command_context *c, json_t *json);
+
+/* "3 d 4 h", "5 m 10 s", "250 ms". Returns out. */
+#define AGE_TEXT_MAX 32
+const char *age_format(json_int_t ms, char out[AGE_TEXT_MAX]);
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/commands.h"
+
+#include "common/conf/cmdline.h"
+#include "common/http/http_client.h"
+
+#define TIMEOUT_MS 10000
+
+int command_get(const struct command_context *c, const char *path, json_t **json)
+{
+	const struct tls_files files = { c->conf->tls.ca, c->conf->tls.certificate,
+					 c->conf->tls.key };
+	struct http_client client = {
+		.director = c->conf->director.address,
+		.director_name = c->conf->director.name,
+		.timeout_ms = TIMEOUT_MS,
+	};
+	struct tls_ctx *tls = NULL;
+	struct errtext why = { "" };
+	int status = 0;
+	int err = tls_ctx_new_client(&files, "http/1.1", &tls, &why);
+
+	if (err != 0) {
+		fprintf(c->err, "clusteradm: %s\n", why.text);
+		return err == ERR_NO_MEMORY ? EXIT_FAILED : EXIT_USAGE;
+	}
+	client.tls = tls;
+	err = http_client_get_json(&client, path, &status, json, &why);
+	tls_ctx_free(tls);
+	if (err != 0) {
+		fprintf(c->err, "clusteradm: %s\n", why.text);
+		return EXIT_FAILED;
+	}
+	if (status != 200) {
+		fprintf(c->err, "clusteradm: the director answers %d: %s\n", status, why.text);
+		json_decref(*json);
+		*json = NULL;
+		return EXIT_FAILED;
+	}
+	return EXIT_DONE;
+}
+
+bool command_print_json(const struct command_context *c, json_t *json)
+{
+	if (!c->is_json)
+		return false;
+	json_dumpf(json, c->out, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+	fputc('\n', c->out);
+	return true;
+}
+
+const char *age_format(json_int_t ms, char out[AGE_TEXT_MAX])
+{
+	long long s = ms / 1000;
+
+	if (ms < 0)
+		snprintf(out, AGE_TEXT_MAX, "-");
+	else if (ms < 1000)
+		snprintf(out, AGE_TEXT_MAX, "%lld ms", (long long)ms);
+	else if (s < 60)
+		snprintf(out, AGE_TEXT_MAX, "%lld s", s);
+	else if (s < 3600)
+		snprintf(out, AGE_TEXT_MAX, "%lld m %lld s", s / 60, s % 60);
+	else if (s < 86400)
+		snprintf(out, AGE_TEXT_MAX, "%lld h %lld m", s / 3600, s / 60 % 60);
+	else
+		snprintf(out, AGE_TEXT_MAX, "%lld d %lld h", s / 86400, s / 3600 % 24);
+	return out;
+}
