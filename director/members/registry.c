@@ -144,8 +144,12 @@ void registry_heartbeat(struct registry *r, uint64_t now_ms, size_t index, uint6
 	hear(m, now_ms);
 	m->load = *load;
 	m->placed_at_report = m->placed;
-	if (m->state == MEMBER_JOINING || m->state == MEMBER_SUSPECT || m->state == MEMBER_DOWN)
+	if (m->state == MEMBER_ACTIVE || m->state == MEMBER_LEFT)
+		return;
+	if (load->takes_new)
 		change_state(r, now_ms, m, MEMBER_ACTIVE, "heartbeat");
+	else
+		change_state(r, now_ms, m, MEMBER_JOINING, "heartbeat: not ready for peers yet");
 }
 
 void registry_bye(struct registry *r, uint64_t now_ms, size_t index, uint64_t session,

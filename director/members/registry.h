@@ -16,6 +16,7 @@
  *                       |                    +------- heartbeat ---------+-----------------+
  *                       +--------- silence or lost --------------------+
  *
+ * A heartbeat makes a member active when it asks for peers; as long as it does not, it is joining.
  * A hello leads from every state to joining, a bye from every state to left. Lost is a connection
  * that ends without bye: the member's process is gone or its host is cut off, and what else comes
  * is heard only after another hello. Admin state (draining) is kept apart from the operating state.

@@ -363,6 +363,24 @@ static void test_events_are_bounded(void **state)
 
 /* ---- the placement table ---- */
 
+/* It serves peers only once it says so; and stays active if it has no room for a while. */
+static void test_member_that_is_not_ready(void **state)
+{
+	struct member_load not_ready = load;
+	const struct member *m = registry_get(registry, 0);
+
+	(void)state;
+	not_ready.takes_new = false;
+	reach(MEMBER_JOINING, true);
+	registry_heartbeat(registry, NOW, 0, SESSION, &not_ready);
+	assert_int_equal(m->state, MEMBER_JOINING);
+	assert_non_null(strstr(m->why, "not ready"));
+	registry_heartbeat(registry, NOW, 0, SESSION, &load);
+	assert_int_equal(m->state, MEMBER_ACTIVE);
+	registry_heartbeat(registry, NOW, 0, SESSION, &not_ready);
+	assert_int_equal(m->state, MEMBER_ACTIVE);
+}
+
 static void test_fill_table(void **state)
 {
 	static struct placement_table t;
@@ -439,6 +457,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_no_session, start, stop),
 		cmocka_unit_test_setup_teardown(test_names, start, stop),
 		cmocka_unit_test_setup_teardown(test_events_are_bounded, start, stop),
+		cmocka_unit_test_setup_teardown(test_member_that_is_not_ready, start, stop),
 		cmocka_unit_test_setup_teardown(test_fill_table, start, stop),
 		cmocka_unit_test_setup_teardown(test_bias, start, stop),
 	};
