@@ -121,6 +121,26 @@ static bool choose_sticky(const struct placement_table *t, const struct placemen
 	return true;
 }
 
+/* a was drawn before b, which may be NULL. A difference that is only noise leaves it at that. */
+static struct placement compare_two(const struct placement_index_family *f,
+				    const struct placement_candidate *a,
+				    const struct placement_candidate *b)
+{
+	const struct placement_candidate *chosen = a, *other = a;
+	enum placement_reason reason = PLACED_ONLY;
+
+	if (b != NULL) {
+		bool is_less = b->load + PLACEMENT_LOAD_NOISE < a->load;
+
+		chosen = is_less ? b : a;
+		other = is_less ? a : b;
+		reason = chosen->load + PLACEMENT_LOAD_NOISE < other->load ? PLACED_LEAST_LOAD
+									   : PLACED_ALIKE;
+	}
+	return (struct placement){ chosen->member, f->homes[chosen->member], reason,
+				   other->member };
+}
+
 static bool choose_least_load(const struct placement_table *t,
 			      const struct placement_index_family *f,
 			      const struct placement_query *q, struct placement *out)
@@ -142,18 +162,7 @@ static bool choose_least_load(const struct placement_table *t,
 	}
 	if (a.candidate == NULL)
 		return false;
-	if (b.candidate != NULL && b.candidate->load + PLACEMENT_LOAD_NOISE < a.candidate->load) {
-		struct drawn swap = a;
-
-		a = b;
-		b = swap;
-	}
-	*out = (struct placement){
-		.member = a.candidate->member,
-		.home = f->homes[a.candidate->member],
-		.reason = b.candidate != NULL ? PLACED_LEAST_LOAD : PLACED_ONLY,
-		.other = b.candidate != NULL ? b.candidate->member : a.candidate->member,
-	};
+	*out = compare_two(f, a.candidate, b.candidate);
 	return true;
 }
 

@@ -72,11 +72,12 @@ struct placement_query {
 };
 
 /* Why a member was chosen. */
-#define PLACEMENT_REASONS(X)                                               \
-	X(PINNED, "pinned")                                                \
-	X(STICKY, "sticky")                                                \
-	X(STICKY_BOUND, "sticky, nearer members are above the load bound") \
-	X(LEAST_LOAD, "the less loaded of two drawn by weight")            \
+#define PLACEMENT_REASONS(X)                                                \
+	X(PINNED, "pinned")                                                 \
+	X(STICKY, "sticky")                                                 \
+	X(STICKY_BOUND, "sticky, nearer members are above the load bound")  \
+	X(LEAST_LOAD, "the less loaded of two drawn by weight")             \
+	X(ALIKE, "the first of two drawn by weight, their loads are alike") \
 	X(ONLY, "the only member that takes peers")
 
 #define PLACEMENT_ENUMERATOR(name, text) PLACED_##name,
@@ -89,7 +90,7 @@ struct placement {
 	size_t member;  /* index */
 	struct ip home; /* of the peer's family */
 	enum placement_reason reason;
-	size_t other; /* LEAST_LOAD: the one that was passed over; else the same as member */
+	size_t other; /* that was passed over: STICKY_BOUND, LEAST_LOAD, ALIKE; else as member */
 };
 
 /*

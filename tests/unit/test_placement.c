@@ -16,6 +16,7 @@
 #define LEN(array) (sizeof(array) / sizeof((array)[0]))
 #define NOBODY     SIZE_MAX
 #define PEERS      20000
+#define ROUNDING   1e-9
 
 static struct placement_table table;
 static struct rng_seeded seeded;
@@ -241,16 +242,21 @@ static void test_never_the_higher_of_two(void **state)
 		struct placement_query q = query_number(i);
 		const struct placement_member *chosen, *other;
 		struct placement p;
+		double lead;
 
 		table.members[draw() % 20].load = (double)(draw() % 90) / 100;
 		table.members[draw() % 20].bias = (double)(draw() % 50) / 100;
 		assert_int_equal(placement_choose(&table, &q, &p), 0);
-		assert_int_equal(p.reason, PLACED_LEAST_LOAD);
 		assert_int_not_equal(p.member, p.other);
 		chosen = &table.members[p.member];
 		other = &table.members[p.other];
-		assert_true(chosen->load + chosen->bias <=
-			    other->load + other->bias + PLACEMENT_LOAD_NOISE);
+		lead = other->load + other->bias - (chosen->load + chosen->bias);
+		assert_true(lead > -PLACEMENT_LOAD_NOISE - ROUNDING);
+		if (p.reason == PLACED_LEAST_LOAD)
+			assert_true(lead > PLACEMENT_LOAD_NOISE - ROUNDING);
+		else
+			assert_true(p.reason == PLACED_ALIKE &&
+				    lead < PLACEMENT_LOAD_NOISE + ROUNDING);
 	}
 }
 
@@ -497,6 +503,8 @@ static const struct text_case {
 } text_cases[] = {
 	{ "m2 (load 0.10): the less loaded of two drawn by weight, m3 has 0.40",
 	  { 1, { 0 }, PLACED_LEAST_LOAD, 2 } },
+	{ "m2 (load 0.10): the first of two drawn by weight, their loads are alike, m1 has 0.20",
+	  { 1, { 0 }, PLACED_ALIKE, 0 } },
 	{ "m1 (load 0.20): pinned", { 0, { 0 }, PLACED_PINNED, 0 } },
 	{ "m2 (load 0.10): sticky", { 1, { 0 }, PLACED_STICKY, 1 } },
 	{ "m2 (load 0.10): sticky, nearer members are above the load bound, m3 has 0.40",
@@ -506,6 +514,7 @@ static const struct text_case {
 
 static void test_explain(void **state)
 {
+	const struct placement longest = { 1, { 0 }, PLACED_STICKY_BOUND, 2 };
 	char text[PLACEMENT_TEXT_MAX];
 
 	(void)state;
@@ -519,7 +528,7 @@ static void test_explain(void **state)
 	/* Names of the greatest length fit. */
 	memset(table.members[1].name, 'x', MEMBER_NAME_MAX - 1);
 	memset(table.members[2].name, 'y', MEMBER_NAME_MAX - 1);
-	placement_explain(&table, &text_cases[3].p, text);
+	placement_explain(&table, &longest, text);
 	assert_non_null(strstr(text, "y has 0.40"));
 }
 
