@@ -22,7 +22,7 @@ static void make_table(struct placement_table *t, bool is_open)
 	t->bounded_load = 1.25;
 	t->full_at = 0.95;
 	t->n_members = 2;
-	for (uint8_t i = 0; i < t->n_members; i++) {
+	for (size_t i = 0; i < t->n_members; i++) {
 		struct placement_member *m = &t->members[i];
 
 		m->name[0] = (char)('a' + i);

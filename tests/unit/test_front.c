@@ -307,6 +307,22 @@ static void test_tables_change_under_load(void **state)
 	assert_int_equal(c.placed[2] - before, 100);
 }
 
+/* What was published is a copy: the main thread may change its own. */
+static void test_the_table_is_copied(void **state)
+{
+	const struct bytes redirected = { capture_redirected, sizeof(capture_redirected) };
+	struct front_counters c;
+
+	(void)state;
+	start_and_publish();
+	for (size_t i = 0; i < table.n_members; i++)
+		table.members[i].home[0] = table_ip("192.0.2.10"); /* where it came from */
+	for (size_t i = 0; i < 10; i++)
+		send_ike(i, redirected);
+	c = wait_for(10);
+	assert_int_equal(c.verdicts[FRONT_REDIRECTED], 10);
+}
+
 /* Workers share the limit; garbage costs nothing. */
 static void test_rate_limit(void **state)
 {
@@ -442,6 +458,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_nothing_before_the_first_table, start, stop),
 		cmocka_unit_test_setup_teardown(test_bursts, start, stop),
 		cmocka_unit_test_setup_teardown(test_tables_change_under_load, start, stop),
+		cmocka_unit_test_setup_teardown(test_the_table_is_copied, start, stop),
 		cmocka_unit_test_setup_teardown(test_rate_limit, start, stop),
 		cmocka_unit_test_setup_teardown(test_forged_sources, start, stop),
 		cmocka_unit_test_setup_teardown(test_ipv6, start, stop),

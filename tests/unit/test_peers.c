@@ -77,6 +77,7 @@ static void test_up_moved_down(void **state)
 	/* It moved to another address: the SA is the same. */
 	update(MSG_PEER_MOVED, 2, 13, 0, "a2");
 	update(MSG_PEER_MOVED, 2, 13, 13, "a3");
+	update(MSG_PEER_MOVED, 2, 12, 12, "c");
 	expect("1:11:b 1:10:d 2:12:c 2:13:a3");
 	/* A move of what was not known brings it. */
 	update(MSG_PEER_MOVED, 0, 1, 99, "e");
