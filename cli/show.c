@@ -226,8 +226,11 @@ int command_placement(const struct command_context *c, int argc, char **argv)
 		return code;
 	if (!command_print_json(c, json)) {
 		if (text(json, "member") != NULL)
-			fprintf(c->out, "%s -> %s: %s\n", argv[1], text(json, "address"),
-				text(json, "why"));
+			fprintf(c->out, "%s -> %s: %s%s\n", argv[1], text(json, "address"),
+				text(json, "why"),
+				json_is_true(json_object_get(json, "draws_anew"))
+				    ? "; each attempt draws anew"
+				    : "");
 		else
 			fprintf(c->out, "%s -> nobody: %s\n", argv[1], text(json, "why"));
 	}

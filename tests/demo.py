@@ -23,6 +23,7 @@ from lib.waypost import Cluster, require_programs
 PEERS = (1, 2)
 PINGS = 3
 LISTED_DEADLINE_S = 10
+LOAD_NOISE = 0.05  # as in director/placement/placement.h
 LOGS = tools.SOURCE / "build" / "logs" / "demo"
 
 
@@ -85,11 +86,22 @@ def start_cluster(cluster):
         say(f"{name}: {row['state']}, home address {', '.join(row['home'])}")
 
 
+def why(cluster, rows, member):
+    """The director's reason, from the loads that it compared."""
+    loads = ", ".join(f"{name} {rows[name]['load']:.2f}" for name in layout.MEMBERS)
+    lowest = min(row["load"] for row in rows.values())
+    if max(row["load"] for row in rows.values()) - lowest <= LOAD_NOISE:
+        verdict = "alike, so two were drawn by weight and the first taken"
+    else:
+        verdict = f"two were drawn by weight, {member} is the less loaded"
+    return f"placement {cluster.status()['placement']}; loads were {loads}: {verdict}"
+
+
 def bring_up(cluster, number):
     """Bring one peer up; says where it went and why. Returns it with its member."""
     address = layout.peer_address(number)
     identity = layout.peer_identity(number)
-    advice = cluster.placement(address)
+    rows = cluster.members()
     peer = layout.start_peer(cluster.net, number, cluster.psk(identity))
     took = Stopwatch()
     sa = peer.initiate()
@@ -106,7 +118,7 @@ def bring_up(cluster, number):
     )
     require(row["member"] == member, f"the director has {identity} at {row['member']}")
     say(f"  clusteradm peers:     {identity} is at {row['member']} (came: {row['how']})")
-    say(f"  clusteradm placement: {address} -> {advice['member']}, {advice['why']}")
+    say(f"  why:                  {why(cluster, rows, member)}")
     return peer, member
 
 

@@ -231,6 +231,9 @@ void api_get_placement(const struct http_request *req, struct http_response *res
 		set(json, "address", json_string(ip_format(&placement.home, text)));
 		set(json, "why", json_string(placement_explain(d.table, &placement, why)));
 	}
+	/* With least-load an attempt's nonce decides which two are compared: this is one attempt.
+	 */
+	set(json, "draws_anew", json_boolean(d.table->policy == PLACEMENT_LEAST_LOAD));
 	http_response_json(res, 200, json);
 }
 
