@@ -37,6 +37,7 @@ check-asan: deps-check
 	@$(PYTHON) tests/run.py asan
 
 check-net: programs tools
+	+@$(SUBMAKE) VARIANT=asan programs tools
 	@$(SUDO) env WAYPOST_BUILD=$(OUT) $(PYTEST) tests/net $(ARGS)
 
 demo: deps
