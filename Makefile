@@ -36,12 +36,12 @@ SAN_fuzz  := -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=a
 SAN_cover := --coverage
 SAN       := $(SAN_$(VARIANT))
 
-PKGS := libuv libcrypto libssl jansson yaml-0.1 sqlite3 libmnl libcap-ng libseccomp
+PKGS := libuv libcrypto libssl jansson yaml-0.1 sqlite3 libmnl libcap-ng
 # Only where they are needed: "make deps" has to run before they are there.
 ifeq ($(filter deps deps-check help clean,$(MAKECMDGOALS)),)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null || \
-                echo '-luv -lssl -lcrypto -ljansson -lyaml -lsqlite3 -lmnl -lcap-ng -lseccomp')
+                echo '-luv -lssl -lcrypto -ljansson -lyaml -lsqlite3 -lmnl -lcap-ng')
 endif
 VERSION := $(shell git describe --always --dirty --tags 2>/dev/null || echo 0.1.0)
 

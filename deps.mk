@@ -7,7 +7,7 @@
 
 # As PKGS in the Makefile; node-llhttp carries the C source of llhttp.
 DEPS_BUILD := gcc libc6-dev pkg-config libuv1-dev libssl-dev libjansson-dev libyaml-dev \
-              libsqlite3-dev libmnl-dev libcap-ng-dev libseccomp-dev node-llhttp
+              libsqlite3-dev libmnl-dev libcap-ng-dev node-llhttp uthash-dev scdoc
 # The peers are strongSwan with userspace ESP (kernel-libipsec is in libcharon-extra-plugins).
 DEPS_DEMO  := python3 iproute2 iputils-ping tcpdump charon-systemd strongswan-swanctl \
               libcharon-extra-plugins libstrongswan-standard-plugins libstrongswan-extra-plugins
