@@ -21,12 +21,17 @@ struct command_context {
 int command_status(const struct command_context *c, int argc, char **argv);
 int command_members(const struct command_context *c, int argc, char **argv);
 int command_peers(const struct command_context *c, int argc, char **argv);
+int command_events(const struct command_context *c, int argc, char **argv);
 int command_placement(const struct command_context *c, int argc, char **argv);
 
 /*
  * GET path from the director; 0 and a new reference, or an exit code, with the reason on c->err.
  */
 int command_get(const struct command_context *c, const char *path, json_t **json);
+
+/* Appends ?name=value, or &name=value, encoded; false if it does not fit. */
+#define COMMAND_PATH_MAX 512
+bool command_add_param(char path[COMMAND_PATH_MAX], const char *name, const char *value);
 
 /* With --json prints it as it came and returns true. */
 bool command_print_json(const struct command_context *c, json_t *json);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/commands.h"
 
+#include <string.h>
+
 #include "common/conf/cmdline.h"
 #include "common/http/http_client.h"
 
@@ -38,6 +40,16 @@ int command_get(const struct command_context *c, const char *path, json_t **json
 		return EXIT_FAILED;
 	}
 	return EXIT_DONE;
+}
+
+bool command_add_param(char path[COMMAND_PATH_MAX], const char *name, const char *value)
+{
+	size_t len = strlen(path);
+	int n = snprintf(path + len, COMMAND_PATH_MAX - len,
+			 "%c%s=", strchr(path, '?') != NULL ? '&' : '?', name);
+
+	return n > 0 && (size_t)n < COMMAND_PATH_MAX - len &&
+	       http_client_encode(value, path + len + n, COMMAND_PATH_MAX - len - (size_t)n) == 0;
 }
 
 bool command_print_json(const struct command_context *c, json_t *json)

@@ -19,6 +19,7 @@ static const struct command {
 	{ "status", "the cluster at a glance", command_status },
 	{ "members", "the members, their state and load", command_members },
 	{ "peers", "who is served where; --member NAME for one member", command_peers },
+	{ "events", "what changed and why; --subject NAME, --limit N, --after ID", command_events },
 	{ "placement", "ADDRESS: where a peer would be sent now, and why", command_placement },
 	{ "pki", "make and list the certificates of a cluster; needs no director", NULL },
 };

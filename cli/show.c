@@ -6,7 +6,6 @@
 
 #include "cli/table.h"
 #include "common/conf/cmdline.h"
-#include "common/http/http_client.h"
 
 /* The commands that show what the director knows. */
 
@@ -175,21 +174,11 @@ static int show_peers(const struct command_context *c, const char *path)
 	return EXIT_DONE;
 }
 
-/* path?name=value, encoded. */
-static bool add_param(char *path, size_t size, const char *name, const char *value)
-{
-	size_t len = strlen(path);
-	int n = snprintf(path + len, size - len, "?%s=", name);
-
-	return n > 0 && (size_t)n < size - len &&
-	       http_client_encode(value, path + len + n, size - len - (size_t)n) == 0;
-}
-
 int command_peers(const struct command_context *c, int argc, char **argv)
 {
 	static const struct option options[] = { { "member", required_argument, NULL, 'm' },
 						 { NULL, 0, NULL, 0 } };
-	char path[512] = "/v1/peers";
+	char path[COMMAND_PATH_MAX] = "/v1/peers";
 	const char *member = NULL;
 	int opt;
 
@@ -203,7 +192,7 @@ int command_peers(const struct command_context *c, int argc, char **argv)
 	}
 	if (refuse_arguments(c, argc - optind + 1, argv + optind - 1) != EXIT_DONE)
 		return EXIT_USAGE;
-	if (member != NULL && !add_param(path, sizeof(path), "member", member)) {
+	if (member != NULL && !command_add_param(path, "member", member)) {
 		fprintf(c->err, "clusteradm peers: the name of a member is not that long\n");
 		return EXIT_USAGE;
 	}
@@ -212,11 +201,11 @@ int command_peers(const struct command_context *c, int argc, char **argv)
 
 int command_placement(const struct command_context *c, int argc, char **argv)
 {
-	char path[512] = "/v1/placement";
+	char path[COMMAND_PATH_MAX] = "/v1/placement";
 	json_t *json = NULL;
 	int code;
 
-	if (argc != 2 || !add_param(path, sizeof(path), "address", argv[1])) {
+	if (argc != 2 || !command_add_param(path, "address", argv[1])) {
 		fprintf(c->err, "usage: clusteradm placement ADDRESS\n"
 				"Says where a peer at that address would be sent now, and why.\n");
 		return EXIT_USAGE;

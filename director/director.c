@@ -5,13 +5,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/base/version.h"
 #include "director/api/api.h"
-#include "director/store/store.h"
+#include "director/store/events.h"
 
 /* How often changes of load, and what the workers have placed, reach the placement table. */
 #define PUBLISH_MS  100
 /* From suspect to down, as a multiple of the time to suspect. */
 #define DOWN_FACTOR 3
+
+/* Events that are written to the store in one transaction. */
+#define EVENTS_AT_ONCE 32
+#define EVENT_TEXT_MAX 64
 
 enum timers {
 	TIMER_EXPIRY,
@@ -52,6 +57,7 @@ struct director_view director_view(const struct director *d)
 		.control = d->control,
 		.front = d->front,
 		.table = d->table,
+		.store = d->store,
 		.started_ms = d->started_ms,
 	};
 }
@@ -104,24 +110,63 @@ static void arm(struct director *d)
 	uv_timer_start(&d->timers[TIMER_EXPIRY], on_expiry, due > now ? due - now : 0, 0);
 }
 
+static int64_t wall_ms(void)
+{
+	uv_timeval64_t now;
+
+	return uv_gettimeofday(&now) == 0 ? now.tv_sec * 1000 + now.tv_usec / 1000 : 0;
+}
+
+/* Logs the registry's events and remembers them; the workers know before the disk does. */
+static void record(struct director *d, const struct registry_event *events, size_t n)
+{
+	struct store_event records[EVENTS_AT_ONCE];
+	char what[EVENTS_AT_ONCE][EVENT_TEXT_MAX];
+
+	for (size_t i = 0; i < n; i++) {
+		const struct member *m = registry_get(d->registry, events[i].member);
+
+		snprintf(what[i], sizeof(what[i]), "%s -> %s",
+			 member_state_name(events[i].old_state),
+			 member_state_name(events[i].new_state));
+		log_info(d->lg, LG_MEMBER, "%s: %s: %s", m->name, what[i], events[i].why);
+		records[i] = (struct store_event){
+			.time_ms = wall_ms(),
+			.subject = m->name,
+			.what = what[i],
+			.why = events[i].why,
+		};
+	}
+	if (store_events_add(d->store, records, n) != 0)
+		log_error(d->lg, LG_STORE, "%zu events are in the log only", n);
+}
+
+/* True if the states of members have changed. */
+static bool drain_events(struct director *d)
+{
+	struct registry_event events[EVENTS_AT_ONCE];
+	bool has_changed = false;
+	size_t n;
+
+	do {
+		n = 0;
+		while (n < EVENTS_AT_ONCE && registry_next_event(d->registry, &events[n]))
+			n++;
+		if (n == 0)
+			break;
+		if (!has_changed)
+			publish(d);
+		has_changed = true;
+		record(d, events, n);
+	} while (n == EVENTS_AT_ONCE);
+	return has_changed;
+}
+
 static void drain(struct director *d)
 {
-	struct registry_event event;
-	bool has_event = false;
-
 	if (d->is_stopping)
 		return;
-	while (registry_next_event(d->registry, &event)) {
-		const struct member *m = registry_get(d->registry, event.member);
-
-		log_info(d->lg, LG_MEMBER, "%s: %s -> %s: %s", m->name,
-			 member_state_name(event.old_state), member_state_name(event.new_state),
-			 event.why);
-		has_event = true;
-	}
-	if (has_event)
-		publish(d);
-	else
+	if (!drain_events(d))
 		d->is_dirty = true;
 	arm(d);
 }
@@ -237,6 +282,19 @@ static int start_front(struct director *d, struct errtext *why)
 	return front_start(&front_conf, d->lg, &d->front);
 }
 
+static void record_start(struct director *d)
+{
+	const struct store_event event = {
+		.time_ms = wall_ms(),
+		.subject = d->res.conf->name,
+		.what = "director started",
+		.why = waypost_version,
+	};
+
+	if (store_events_add(d->store, &event, 1) != 0)
+		log_error(d->lg, LG_STORE, "the start is in the log only");
+}
+
 static int open_store(struct director *d, struct errtext *why)
 {
 	char path[PATH_MAX];
@@ -273,6 +331,7 @@ int director_new(uv_loop_t *loop, const struct director_resources *res, struct d
 	}
 	uv_timer_start(&d->timers[TIMER_PUBLISH], on_publish_timer, PUBLISH_MS, PUBLISH_MS);
 	publish(d);
+	record_start(d);
 	*out = d;
 	return 0;
 fail:

@@ -48,6 +48,7 @@ struct director_view {
 	const struct control *control;
 	const struct front *front;
 	const struct placement_table *table; /* as published last */
+	const struct store *store;
 	uint64_t started_ms;
 };
 

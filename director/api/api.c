@@ -24,6 +24,11 @@ static const struct http_route routes[] = {
 	  .roles = READERS,
 	  .params = { "address" },
 	  .handler = api_get_placement },
+	{ .method = "GET",
+	  .path = "/v1/events",
+	  .roles = READERS,
+	  .params = { "after", "limit", "subject" },
+	  .handler = api_get_events },
 	{ .method = "GET", .path = "/healthz", .roles = HTTP_ANYBODY, .handler = api_get_healthz },
 	{ .method = "GET", .path = "/readyz", .roles = HTTP_ANYBODY, .handler = api_get_readyz },
 };

@@ -9,6 +9,7 @@ void api_get_status(const struct http_request *req, struct http_response *res, v
 void api_get_members(const struct http_request *req, struct http_response *res, void *ctx);
 void api_get_peers(const struct http_request *req, struct http_response *res, void *ctx);
 void api_get_placement(const struct http_request *req, struct http_response *res, void *ctx);
+void api_get_events(const struct http_request *req, struct http_response *res, void *ctx);
 void api_get_healthz(const struct http_request *req, struct http_response *res, void *ctx);
 void api_get_readyz(const struct http_request *req, struct http_response *res, void *ctx);
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "director/store/store.h"
+#include "director/store/store_impl.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sqlite3.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,23 +14,19 @@
 #define FULL       2 /* of PRAGMA synchronous */
 #define TEXT_MAX   64
 
-struct store {
-	sqlite3 *db;
-	const struct logger *lg;
-	const char *path; /* borrowed during store_open() */
-};
-
 /* All of format 1. */
 static const char create[] =
     "BEGIN IMMEDIATE;"
     "CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;"
     "CREATE TABLE members(name TEXT PRIMARY KEY, number INTEGER NOT NULL UNIQUE) STRICT;"
+    "CREATE TABLE events(id INTEGER PRIMARY KEY AUTOINCREMENT, time_ms INTEGER NOT NULL, "
+    "subject TEXT NOT NULL, what TEXT NOT NULL, why TEXT NOT NULL) STRICT;"
     "PRAGMA user_version = 1;"
     "COMMIT";
 
 /* ---- statements ---- */
 
-static int fail(const struct store *s, const char *what)
+int store_fail(const struct store *s, const char *what)
 {
 	log_error(s->lg, LG_STORE, "%s: %s", what, sqlite3_errmsg(s->db));
 	return ERR_IO;
@@ -39,7 +34,7 @@ static int fail(const struct store *s, const char *what)
 
 static int run(const struct store *s, const char *sql)
 {
-	return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : fail(s, sql);
+	return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : store_fail(s, sql);
 }
 
 /* The first column of a row, as it is. */
@@ -88,7 +83,7 @@ static int query(const struct store *s, const char *sql, const char *text, int64
 	if (rc == SQLITE_BUSY)
 		err = ERR_EXISTS;
 	else if (rc != SQLITE_DONE)
-		err = fail(s, sql);
+		err = store_fail(s, sql);
 	sqlite3_finalize(st);
 	return err;
 }
@@ -227,7 +222,7 @@ int store_open(const char *path, const struct logger *lg, struct store **out)
 	s->path = path;
 	if (sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, NULL) !=
 	    SQLITE_OK)
-		err = fail(s, path);
+		err = store_fail(s, path);
 	else
 		err = prepare(s);
 	s->path = NULL;
