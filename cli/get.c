@@ -34,7 +34,7 @@ int command_get(const struct command_context *c, const char *path, json_t **json
 		return EXIT_FAILED;
 	}
 	if (status != 200) {
-		fprintf(c->err, "clusteradm: the director answers %d: %s\n", status, why.text);
+		fprintf(c->err, "clusteradm: %s\n", why.text);
 		json_decref(*json);
 		*json = NULL;
 		return EXIT_FAILED;
