@@ -16,8 +16,10 @@ from lib.wait import wait_for
 CLEAR_EACH = 25_000  # at the director and at a member
 SEALED = 50_000
 SEED = int(os.environ.get("WAYPOST_SEED", "20261123"))
-MUTATE_TIMEOUT_S = 240
-QUIET_DEADLINE_S = 30
+MUTATE_TIMEOUT_S = 400
+# What a lost Delete leaves goes by dead peer detection: DPD_S, then its retransmissions.
+DPD_S = 5
+QUIET_DEADLINE_S = 90 + DPD_S
 SANITIZER_BUILD = "build/asan"
 
 
@@ -36,6 +38,7 @@ def forget_soon(text):
         text.replace("half-open-max: 5000", "half-open-max: 60000")
         .replace("cookie-above: 100", "cookie-above: 60000")
         .replace("half-open-timeout-s: 30", "half-open-timeout-s: 2")
+        .replace("dpd-s: 60", f"dpd-s: {DPD_S}")
     )
 
 
