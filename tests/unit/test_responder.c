@@ -49,6 +49,7 @@ struct world {
 	uint8_t key_in[ENCR_KEY_MAX], key_out[ENCR_KEY_MAX];
 	struct peer_info peer;
 	enum responder_reason reason;
+	uint64_t closed_spi;
 };
 
 static struct ts_list one_prefix(const char *text)
@@ -163,6 +164,7 @@ static void take_action(struct world *w, const struct action *a)
 		break;
 	case ACTION_PEER_DOWN:
 		w->n_down++;
+		w->closed_spi = a->peer.spi;
 		w->peer = a->peer;
 		w->reason = a->reason;
 		break;
@@ -701,6 +703,38 @@ static void test_initial_contact(void **state)
 	stop(&w);
 }
 
+/* One peer cannot fill the memory: its oldest SA goes when there are more than eight. */
+static void test_sas_of_one_peer_are_bounded(void **state)
+{
+	struct world w;
+	uint64_t first;
+
+	(void)state;
+	start(&w);
+	establish(&w);
+	first = w.c.spi_r;
+	for (int i = 1; i < 8; i++) {
+		new_client(&w, ALICE, ALICE_PSK);
+		establish(&w);
+		assert_int_equal(w.n_down, 0);
+	}
+	new_client(&w, BOB, ALICE_PSK);
+	establish(&w);
+	assert_int_equal(w.n_down, 0);
+	for (int i = 0; i < 20; i++) {
+		new_client(&w, ALICE, ALICE_PSK);
+		init(&w);
+		assert_int_equal(ikeclient_take_auth(&w.c, give(&w, ikeclient_auth_request(&w.c))),
+				 0);
+		assert_int_equal(w.n_down, 1);
+		assert_int_equal(w.reason, REASON_TOO_MANY);
+		if (i == 0)
+			assert_int_equal(w.closed_spi, first);
+	}
+	assert_int_equal(responder_count_established(w.r), 9);
+	stop(&w);
+}
+
 static void test_peer_is_followed(void **state)
 {
 	struct world w;
@@ -1057,6 +1091,7 @@ int main(void)
 		cmocka_unit_test(test_dead_peer),
 		cmocka_unit_test(test_half_open_limits),
 		cmocka_unit_test(test_initial_contact),
+		cmocka_unit_test(test_sas_of_one_peer_are_bounded),
 		cmocka_unit_test(test_peer_is_followed),
 		cmocka_unit_test(test_redirected_peer),
 		cmocka_unit_test(test_create_child_is_refused),

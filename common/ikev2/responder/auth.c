@@ -13,6 +13,8 @@
  * Whether the identity or the key was wrong is not to be told, by content or by time: an unknown
  * identity is checked against a key that nobody has.
  */
+#define SAS_PER_PEER 8
+
 struct auth_request {
 	struct bytes idi_body; /* as on the wire: it is what AUTH covers */
 	struct id_body idi;
@@ -125,15 +127,25 @@ static uint16_t make_child(struct responder *r, struct ike_sa *sa, const struct 
 	return 0;
 }
 
-/* RFC 7296, 2.4: the peer says that it has no other SAs with us. */
+/*
+ * Of the peer's older SAs only the newest few stay. None if it says INITIAL_CONTACT, which means
+ * that it has no others (RFC 7296, 2.4); else enough for a peer that is on its way from one to the
+ * next, and no more: one peer must not fill the memory.
+ */
 static void replace_older(struct responder *r, const struct ike_sa *sa, uint64_t now_ms)
 {
+	size_t keep = sa->is_initial_contact ? 0 : SAS_PER_PEER - 1;
 	struct ike_sa *next;
 
 	for (struct ike_sa *old = sa->older; old != NULL; old = next) {
 		next = old->older;
-		if (old->state == SA_ESTABLISHED)
-			ike_sa_close(r, old, now_ms, REASON_REPLACED);
+		if (old->state != SA_ESTABLISHED)
+			continue;
+		if (keep > 0)
+			keep--;
+		else
+			ike_sa_close(r, old, now_ms,
+				     sa->is_initial_contact ? REASON_REPLACED : REASON_TOO_MANY);
 	}
 }
 
@@ -249,8 +261,7 @@ void auth_finish(struct responder *r, struct ike_sa *sa, uint64_t now_ms)
 	ike_sa_change_state(r, sa, SA_ESTABLISHED,
 			    sa->child_error == 0 ? "Child SA in place"
 						 : notify_name(sa->child_error));
-	if (sa->is_initial_contact)
-		replace_older(r, sa, now_ms);
+	replace_older(r, sa, now_ms);
 	action_peer(r, ACTION_PEER_UP, sa, REASON_DELETED);
 	if (r->conf.dpd_ms > 0)
 		ike_sa_set_timer(r, sa, now_ms + r->conf.dpd_ms);

@@ -89,11 +89,12 @@ struct path {
 };
 
 /* Why an SA went. */
-#define RESPONDER_REASONS(X)                       \
-	X(DELETED, "deleted by peer")              \
-	X(DEAD, "peer does not answer")            \
-	X(REPLACED, "replaced by initial contact") \
-	X(SYNTAX, "peer sent malformed content")   \
+#define RESPONDER_REASONS(X)                           \
+	X(DELETED, "deleted by peer")                  \
+	X(DEAD, "peer does not answer")                \
+	X(REPLACED, "replaced by initial contact")     \
+	X(TOO_MANY, "the peer has too many newer SAs") \
+	X(SYNTAX, "peer sent malformed content")       \
 	X(STOPPED, "member stops")
 
 #define REASON_ENUMERATOR(name, text) REASON_##name,
