@@ -33,6 +33,7 @@ struct shard {
 	uv_timer_t trim;
 	int open_handles; /* timers and device that are not closed yet */
 	bool is_closing;
+	bool is_corked; /* the 4500 sockets collect what a batch from the device makes */
 	struct shard_traffic traffic;
 	uint8_t inner[PACKET_MAX]; /* decrypted packet on its way to the device */
 	uint8_t outer[PACKET_MAX]; /* ESP packet or marked IKE message on its way to the peer */
@@ -209,6 +210,24 @@ static void on_datagram(void *ctx, const struct endpoint *remote, const struct e
 	drain(s);
 }
 
+static void cork(struct shard *s, bool on)
+{
+	if (s->is_corked == on)
+		return;
+	s->is_corked = on;
+	for (size_t i = 0; i < s->n_homes; i++) {
+		if (on)
+			udp_cork(s->homes[i].sockets[1]);
+		else
+			udp_uncork(s->homes[i].sockets[1]);
+	}
+}
+
+static void on_device_drained(void *ctx)
+{
+	cork(ctx, false);
+}
+
 /* A packet from the protected network for a peer. */
 static void on_inner_packet(void *ctx, struct bytes packet)
 {
@@ -227,6 +246,7 @@ static void on_inner_packet(void *ctx, struct bytes packet)
 	u = socket_of(s, &local);
 	if (u == NULL)
 		return;
+	cork(s, true);
 	udp_send(u, NULL, &remote, outer);
 	s->traffic.packets_out++;
 	s->traffic.octets_out += packet.len;
@@ -298,7 +318,11 @@ int shard_new(uv_loop_t *loop, const struct ip *addresses, size_t n_addresses, i
 	      struct shard **out, struct errtext *why)
 {
 	struct shard *s = calloc(1, sizeof(*s));
-	struct tun_events tun_events = { .packet = on_inner_packet, .lost = on_tun_lost };
+	struct tun_events tun_events = {
+		.packet = on_inner_packet,
+		.drained = on_device_drained,
+		.lost = on_tun_lost,
+	};
 	int err = ERR_NO_MEMORY;
 
 	if (s == NULL) {
