@@ -134,6 +134,7 @@ clean:
 
 include deps.mk
 include install.mk
+include docs/docs.mk
 include tests/tests.mk
 
 -include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)
