@@ -5,7 +5,6 @@
 .PHONY: install
 INSTALL := install
 EXAMPLES := $(patsubst etc/%,%,$(sort $(wildcard etc/*.yaml etc/*/*.yaml)))
-MANUALS  := $(sort $(wildcard docs/man/*.[158]))
 
 # Daemons go to sbin. The examples hold secrets that everybody knows: they are for reading.
 install: programs
@@ -14,5 +13,3 @@ install: programs
 	$(INSTALL) $(OUT)/clusteradm $(DESTDIR)$(PREFIX)/bin
 	set -e; for f in $(EXAMPLES); do \
 		$(INSTALL) -D -m 644 etc/$$f $(DESTDIR)$(PREFIX)/share/waypost/examples/$$f; done
-	set -e; for f in $(MANUALS); do \
-		$(INSTALL) -D -m 644 $$f $(DESTDIR)$(PREFIX)/share/man/man$${f##*.}/$${f##*/}; done
