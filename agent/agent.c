@@ -9,11 +9,14 @@
 #include "agent/keeper/keeper_client.h"
 #include "agent/state/state.h"
 #include "agent/uplink/uplink.h"
+#include "common/io/sd_notify.h"
 
 /* Without a director for so long, a member serves under the number that it had last time. */
-#define ALONE_MS         3000
-#define ADDRESS_RETRY_MS 1000
-#define RELEASE_MS       500
+#define ALONE_MS             3000
+/* An address that is refused, because somebody else has it, is asked for ever more rarely. */
+#define ADDRESS_RETRY_MS     1000
+#define ADDRESS_RETRY_MAX_MS 30000
+#define RELEASE_MS           500
 
 enum stage {
 	STAGE_WAITING,
@@ -45,6 +48,7 @@ struct agent {
 	int error;
 	bool is_held[KEEPER_ADDRESSES_MAX];
 	bool is_requested[KEEPER_ADDRESSES_MAX]; /* an answer is to come */
+	uint64_t address_retry_ms;
 	char stop_reason[64];
 	uv_timer_t timers[TIMER_COUNT];
 };
@@ -56,6 +60,20 @@ static size_t count_held(const struct agent *a)
 	for (size_t i = 0; i < a->res.setup->n_homes; i++)
 		n += a->is_held[i];
 	return n;
+}
+
+/* For systemctl status. */
+static void show_status(const struct agent *a)
+{
+	char text[96];
+
+	if (a->stage == STAGE_WAITING)
+		snprintf(text, sizeof(text), "waiting for a director");
+	else
+		snprintf(text, sizeof(text), "serving as number %u, %zu of %zu addresses",
+			 a->state.number, count_held(a), a->res.setup->n_homes);
+	if (sd_notify_status(text) != 0)
+		log_debug(a->lg, LG_MAIN, "the service manager does not listen");
 }
 
 /* ---- the end ---- */
@@ -139,9 +157,12 @@ static void on_addresses_timer(uv_timer_t *timer)
 
 static void retry_addresses(struct agent *a)
 {
-	if (a->stage == STAGE_SERVING)
-		uv_timer_start(&a->timers[TIMER_ADDRESSES], on_addresses_timer, ADDRESS_RETRY_MS,
-			       0);
+	if (a->stage != STAGE_SERVING || uv_is_active((uv_handle_t *)&a->timers[TIMER_ADDRESSES]))
+		return;
+	uv_timer_start(&a->timers[TIMER_ADDRESSES], on_addresses_timer, a->address_retry_ms, 0);
+	a->address_retry_ms *= 2;
+	if (a->address_retry_ms > ADDRESS_RETRY_MAX_MS)
+		a->address_retry_ms = ADDRESS_RETRY_MAX_MS;
 }
 
 static void on_address_answer(struct agent *a, const struct keeper_report *report)
@@ -166,6 +187,8 @@ static void on_address_answer(struct agent *a, const struct keeper_report *repor
 		 report->text[0] != '\0' ? ": " : "", report->text);
 	a->is_held[i] = is_add;
 	a->is_requested[i] = false;
+	a->address_retry_ms = ADDRESS_RETRY_MS;
+	show_status(a);
 	if (a->stage == STAGE_RELEASING && count_held(a) == 0)
 		say_bye(a);
 }
@@ -203,6 +226,7 @@ static void on_address_lost(void *ctx, size_t index, const char *why)
 	log_error(a->lg, LG_KEEPER, "%s lost: %s", ip_format(&a->res.setup->homes[index], text),
 		  why);
 	a->is_held[index] = false;
+	show_status(a);
 	retry_addresses(a);
 }
 
@@ -345,6 +369,7 @@ static void serve(struct agent *a)
 	}
 	a->stage = STAGE_SERVING;
 	log_info(a->lg, LG_MAIN, "serving as number %u", a->state.number);
+	show_status(a);
 	request_addresses(a);
 }
 
@@ -444,12 +469,10 @@ int agent_new(uv_loop_t *loop, const struct agent_resources *res, struct agent *
 	a->res = *res;
 	a->lg = res->lg;
 	a->rng = rng_system();
+	a->address_retry_ms = ADDRESS_RETRY_MS;
 	a->crypto = crypto_new();
 	a->inside = inside_new();
 	if (a->crypto == NULL || a->inside == NULL)
-		goto fail;
-	err = state_load(res->state_dir, &a->state, why);
-	if (err != 0)
 		goto fail;
 	err = shard_new(loop, res->setup->homes, res->setup->n_homes, res->tun_fd, a->crypto, a->lg,
 			&events, &a->shard, why);
@@ -491,8 +514,11 @@ int agent_start(struct agent *a, struct errtext *why)
 		.director_name = a->res.conf->director.name,
 		.tls = a->res.tls,
 	};
-	int err = keeper_client_new(a->loop, a->res.keeper_fd, &keeper_events, &a->keeper);
+	int err = state_load(a->res.state_dir, &a->state, why);
 
+	if (err != 0)
+		return err;
+	err = keeper_client_new(a->loop, a->res.keeper_fd, &keeper_events, &a->keeper);
 	if (err != 0) {
 		errtext_set(why, "cannot talk to the keeper: %s", err_text(err));
 		return err;

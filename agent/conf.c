@@ -131,7 +131,7 @@ static const struct conf_row ike_rows[] = {
 	    .def = "100",
 	    .unit = "SAs",
 	    CONF_AT(struct agent_conf_ike, cookie_above),
-	    .help = "With more than so many half-open SAs, a peer has to show by a COOKIE that "
+	    .help = "With so many half-open SAs or more, a peer has to show by a COOKIE that "
 		    "its address is its own.",
 	},
 	{

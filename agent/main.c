@@ -147,7 +147,7 @@ static int run(struct program *p)
 		log_error(&p->lg, LG_MAIN, "%s", why.text);
 		return err == ERR_CONFIG ? EXIT_USAGE : EXIT_FAILED;
 	}
-	if (sd_notify_ready("serving") != 0)
+	if (sd_notify_ready("waiting for a director") != 0)
 		log_debug(&p->lg, LG_MAIN, "the service manager does not listen");
 	uv_run(&p->loop, UV_RUN_DEFAULT);
 	signals_stop(&p->signals);

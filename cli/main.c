@@ -34,7 +34,7 @@ static void print_help(FILE *out)
 		fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].help);
 	fprintf(out,
 		"\n  -c, --config FILE         director and certificate (" CONFIG_DEFAULT ")\n"
-		"      --director HOST:PORT  instead of the file's\n"
+		"      --director ADDR:PORT  instead of the file's\n"
 		"      --json                print JSON instead of text\n"
 		"      --version, --help\n\n"
 		"Exit status: 0 done, 1 refused, failed or not reachable, 2 wrong command line or\n"

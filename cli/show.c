@@ -141,11 +141,14 @@ int command_members(const struct command_context *c, int argc, char **argv)
 static void add_peer_row(struct table *t, json_t *p)
 {
 	char inner[512], age[AGE_TEXT_MAX];
-	const char *from = text(p, "from");
+	const char *from = text(p, "from"), *state = text(p, "member_state");
 
 	table_add(t, text(p, "identity"));
 	table_add(t, text(p, "address"));
-	table_add(t, text(p, "member"));
+	if (strcmp(state != NULL ? state : "", "active") == 0)
+		table_add(t, text(p, "member"));
+	else
+		table_addf(t, "%s (%s)", text(p, "member"), state);
 	table_add(t, text(p, "connection"));
 	table_add(t, text(p, "spi"));
 	table_add(t, age_format(number(p, "since_ms"), age));

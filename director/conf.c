@@ -3,11 +3,11 @@
 
 #include "common/conf/types.h"
 #include "director/conf_check.h"
+#include "director/placement/placement.h"
 
 #define LISTEN_MAX  16
 #define HOME_MAX    8
 #define MEMBERS_MAX 191 /* numbers of members go from 1 to 191 */
-#define PINS_MAX    1024
 #define FILE_MAX    (1024 * 1024)
 #define VALUES_MAX  65536
 #define RATE_MAX    1000000
@@ -125,7 +125,7 @@ static const struct conf_row placement_rows[] = {
 	    .def = "0.95",
 	    .check = check_full_at,
 	    CONF_AT(struct director_conf, full_at),
-	    .help = "A member at this load or above gets no new peers.",
+	    .help = "A member whose SAs fill it to this share of its capacity gets no new peers.",
 	},
 	{ .name = NULL },
 };
@@ -251,7 +251,7 @@ static const struct conf_row rows[] = {
 	    .name = "pins",
 	    .type = &conf_type_map,
 	    .rows = pin_rows,
-	    .max_entries = PINS_MAX,
+	    .max_entries = PLACEMENT_MAX_PINS,
 	    CONF_LIST_AT(struct director_conf, pins, n_pins),
 	    .help = "Peers that always go to one member; the longest prefix that holds their "
 		    "address decides.",

@@ -82,11 +82,23 @@ static bool pop(struct keeper_core *core, struct keeper_action *out)
 
 /* ---- dropping -------------------------------------------------------------- */
 
+static bool is_holding(const struct keeper_core *core)
+{
+	for (size_t i = 0; i < core->conf->address_count; i++) {
+		if (core->addresses[i].state != ABSENT)
+			return true;
+	}
+	return keeper_routes_count(core->routes) > 0;
+}
+
 static void drop_all(struct keeper_core *core, const char *why, bool is_ending)
 {
 	if (core->is_ending)
 		return;
-	log_warn(core->lg, LG_KEEPER, "removing all addresses and routes: %s", why);
+	if (is_holding(core))
+		log_warn(core->lg, LG_KEEPER, "removing all addresses and routes: %s", why);
+	else
+		log_info(core->lg, LG_KEEPER, "nothing to remove: %s", why);
 	core->count = 0;
 	core->is_ending = is_ending;
 	core->is_dropping = true;
@@ -131,15 +143,6 @@ void keeper_core_take_eof(struct keeper_core *core, const char *why)
 }
 
 /* ---- time ------------------------------------------------------------------ */
-
-static bool is_holding(const struct keeper_core *core)
-{
-	for (size_t i = 0; i < core->conf->address_count; i++) {
-		if (core->addresses[i].state != ABSENT)
-			return true;
-	}
-	return keeper_routes_count(core->routes) > 0;
-}
 
 void keeper_core_wake(struct keeper_core *core, struct keeper_time now)
 {

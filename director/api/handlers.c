@@ -107,10 +107,19 @@ static json_t *traffic_object(const struct msg_traffic *t)
 	return object;
 }
 
+static json_t *errors_object(const struct member_report *report)
+{
+	json_t *object = json_object();
+
+	for (size_t i = 0; i < report->n_errors; i++)
+		set(object, report->errors[i].name, integer(report->errors[i].value));
+	return object;
+}
+
 static json_t *member_object(const struct director_view *d, size_t index)
 {
 	const struct member *m = registry_get(d->registry, index);
-	struct msg_traffic traffic = control_traffic(d->control, index);
+	const struct member_report *report = control_report(d->control, index);
 	json_t *object = json_object();
 	uint64_t now = now_ms();
 	char boot_id[17];
@@ -138,7 +147,8 @@ static json_t *member_object(const struct director_view *d, size_t index)
 	set(object, "dataplane", json_string(m->dataplane));
 	snprintf(boot_id, sizeof(boot_id), "%016" PRIx64, m->boot_id);
 	set(object, "boot_id", json_string(boot_id));
-	set(object, "traffic", traffic_object(&traffic));
+	set(object, "traffic", traffic_object(&report->traffic));
+	set(object, "errors", errors_object(report));
 	return object;
 }
 
@@ -176,6 +186,8 @@ static void add_peer(void *ctx, const struct peer *peer)
 	set(object, "identity", json_string(peer->identity));
 	set(object, "address", json_string(endpoint_format(&peer->address, text)));
 	set(object, "member", json_string(registry_get(v->d->registry, peer->member)->name));
+	set(object, "member_state",
+	    json_string(member_state_name(registry_get(v->d->registry, peer->member)->state)));
 	set(object, "connection", json_string(peer->connection));
 	set(object, "spi", json_string(spi));
 	set(object, "since_ms", integer(v->now - peer->up_since_ms));

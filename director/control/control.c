@@ -2,6 +2,7 @@
 #include "director/control/control.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/control/frame.h"
@@ -33,7 +34,7 @@ struct control {
 	struct udp *udp;
 	uint64_t next_session;
 	struct session *by_member[PLACEMENT_MAX_MEMBERS];
-	struct msg_traffic traffic[PLACEMENT_MAX_MEMBERS];
+	struct member_report reports[PLACEMENT_MAX_MEMBERS];
 	uint64_t counters[CONTROL_COUNTER_COUNT];
 	struct log_limit limit;
 	uint8_t out[FRAME_MAX];
@@ -53,9 +54,9 @@ uint64_t control_counter(const struct control *c, enum control_counter counter)
 	return c->counters[counter];
 }
 
-struct msg_traffic control_traffic(const struct control *c, size_t member)
+const struct member_report *control_report(const struct control *c, size_t member)
 {
-	return c->traffic[member];
+	return &c->reports[member];
 }
 
 static uint64_t now_ms(void)
@@ -302,6 +303,20 @@ static void take_peers(struct session *s, const struct message *m)
 	c->events.changed(c->events.ctx);
 }
 
+static void take_report(struct session *s, const struct msg_report *m)
+{
+	struct member_report *report = &s->control->reports[s->member];
+
+	report->traffic = m->traffic;
+	report->n_errors = 0;
+	for (size_t i = 0; i < m->n_errors && i < MSG_COUNTERS_MAX; i++) {
+		struct member_counter *counter = &report->errors[report->n_errors++];
+
+		snprintf(counter->name, sizeof(counter->name), "%s", m->errors[i].name);
+		counter->value = m->errors[i].value;
+	}
+}
+
 static void take_bye(struct session *s, const struct message *m)
 {
 	struct control *c = s->control;
@@ -333,7 +348,7 @@ static void take_frame(struct session *s, const struct message *m)
 		take_heartbeat_frame(s, m);
 		break;
 	case MESSAGE_REPORT:
-		s->control->traffic[s->member] = m->report.traffic;
+		take_report(s, &m->report);
 		break;
 	case MESSAGE_PEER:
 		take_peers(s, m);

@@ -58,8 +58,19 @@ void control_refused(void *ctx, const struct endpoint *remote, const char *why);
 
 uint64_t control_counter(const struct control *c, enum control_counter counter);
 
-/* The traffic that a member reported last; zero before. */
-struct msg_traffic control_traffic(const struct control *c, size_t member);
+/* What a member reported last, as totals since its agent started; empty before. */
+struct member_counter {
+	char name[NAME_TEXT_MAX + 1];
+	uint64_t value;
+};
+
+struct member_report {
+	struct msg_traffic traffic;
+	size_t n_errors; /* drops and failures by reason */
+	struct member_counter errors[MSG_COUNTERS_MAX];
+};
+
+const struct member_report *control_report(const struct control *c, size_t member);
 
 /* Closes the UDP socket; after the server has closed all streams, frees. NULL is fine. */
 void control_free(struct control *c);

@@ -105,6 +105,9 @@ static void change_state(struct registry *r, uint64_t now_ms, struct member *m,
 	memcpy(e->why, m->why, sizeof(e->why));
 	m->state = state;
 	m->state_since_ms = now_ms;
+	/* What it said of itself is not true any more. */
+	if (state == MEMBER_LEFT || state == MEMBER_DOWN)
+		m->load = (struct member_load){ .load = 0 };
 }
 
 /* 0 is no connection: nothing may be said in its name. */
@@ -144,6 +147,9 @@ void registry_heartbeat(struct registry *r, uint64_t now_ms, size_t index, uint6
 	hear(m, now_ms);
 	m->load = *load;
 	m->placed_at_report = m->placed;
+	if (m->state == MEMBER_ACTIVE)
+		snprintf(m->why, sizeof(m->why), "%s",
+			 load->takes_new ? "heartbeat" : "heartbeat: asks for no new peers");
 	if (m->state == MEMBER_ACTIVE || m->state == MEMBER_LEFT)
 		return;
 	if (load->takes_new)

@@ -594,6 +594,26 @@ static void test_delete_child(void **state)
 	stop(&w);
 }
 
+/* HDR, SK {N(AUTHENTICATION_FAILED)} --> : the peer does not believe who we are. */
+static void test_peer_rejects_us(void **state)
+{
+	static const uint8_t rejection[] = { 0, 0, 0, 8, 0, 0, 0, NOTIFY_AUTHENTICATION_FAILED };
+	struct world w;
+
+	(void)state;
+	start(&w);
+	establish(&w);
+	assert_true(
+	    give(&w, ikeclient_seal(&w.c, EXCHANGE_INFORMATIONAL, w.c.next_id++, PAYLOAD_NOTIFY,
+				    (struct bytes){ rejection, sizeof(rejection) }))
+		.len > 0);
+	assert_int_equal(w.n_down, 1);
+	assert_int_equal(w.reason, REASON_REJECTED);
+	assert_int_equal(w.n_remove, 1);
+	assert_int_equal(responder_count_established(w.r), 0);
+	stop(&w);
+}
+
 static void test_liveness_of_the_peer(void **state)
 {
 	struct world w;
@@ -1087,6 +1107,7 @@ int main(void)
 		cmocka_unit_test(test_retransmissions),
 		cmocka_unit_test(test_delete_ike),
 		cmocka_unit_test(test_delete_child),
+		cmocka_unit_test(test_peer_rejects_us),
 		cmocka_unit_test(test_liveness_of_the_peer),
 		cmocka_unit_test(test_dead_peer),
 		cmocka_unit_test(test_half_open_limits),

@@ -59,6 +59,20 @@ static struct deletes read_deletes(const struct ike_sa *sa, const struct payload
 	return out;
 }
 
+/* RFC 7296, 2.21.2: so an initiator says that it does not believe who we are; the SA is gone. */
+static bool has_rejection(const struct payload_list *list)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		struct notify n;
+
+		if (list->items[i].type == PAYLOAD_NOTIFY &&
+		    notify_decode(list->items[i].body, &n) == 0 &&
+		    n.type == NOTIFY_AUTHENTICATION_FAILED)
+			return true;
+	}
+	return false;
+}
+
 void exchange_informational(struct responder *r, struct ike_sa *sa, uint64_t now_ms,
 			    const struct request *req)
 {
@@ -77,7 +91,9 @@ void exchange_informational(struct responder *r, struct ike_sa *sa, uint64_t now
 	if (deletes.has_child && !deletes.has_ike)
 		put_delete_child(&chain, sa->child.spi_in);
 	respond(r, sa, req->path, EXCHANGE_INFORMATIONAL, req->header.message_id, &chain);
-	if (deletes.has_ike) {
+	if (has_rejection(req->payloads)) {
+		ike_sa_close(r, sa, now_ms, REASON_REJECTED);
+	} else if (deletes.has_ike) {
 		count(r, RESPONDER_DELETED);
 		ike_sa_close(r, sa, now_ms, REASON_DELETED);
 	} else if (deletes.has_child) {

@@ -40,7 +40,7 @@ struct responder_conf {
 	size_t n_suites;
 	struct ike_suite suites[POLICY_MAX_SUITES];
 	uint32_t half_open_max;
-	uint32_t cookie_above; /* half-open SAs above which COOKIE is asked for; 0: always */
+	uint32_t cookie_above; /* half-open SAs from which on COOKIE is asked for; 0: always */
 	uint32_t half_open_timeout_ms;
 	uint32_t dpd_ms;  /* liveness check after so much silence; 0: never */
 	bool force_encap; /* the data plane can do UDP encapsulation only: make peers use it */
@@ -92,6 +92,7 @@ struct path {
 #define RESPONDER_REASONS(X)                           \
 	X(DELETED, "deleted by peer")                  \
 	X(DEAD, "peer does not answer")                \
+	X(REJECTED, "peer rejects our authentication") \
 	X(REPLACED, "replaced by initial contact")     \
 	X(TOO_MANY, "the peer has too many newer SAs") \
 	X(SYNTAX, "peer sent malformed content")       \
