@@ -416,6 +416,44 @@ static void test_unknown_identity(void **state)
 	stop(&w);
 }
 
+static void count_line(void *ctx, enum log_level level, enum log_group group, const char *line)
+{
+	(void)level;
+	(void)group;
+	assert_null(strstr(line, ALICE_PSK));
+	(*(size_t *)ctx)++;
+}
+
+/* Whoever knows no secret cannot fill the log. */
+static void test_strangers_cannot_fill_the_log(void **state)
+{
+	struct world w;
+	size_t lines = 0;
+	const struct logger lg = { LOG_LEVEL_INFO, count_line, &lines };
+
+	(void)state;
+	start(&w);
+	responder_free(w.r);
+	w.conf.half_open_max = 2000;
+	w.conf.cookie_above = 2000;
+	w.r = responder_new(&w.conf, w.policy, w.crypto, &w.rng, &lg);
+	for (int i = 0; i < 500; i++) {
+		new_client(&w, "mallory.example", ALICE_PSK);
+		init(&w);
+		give(&w, ikeclient_auth_request(&w.c));
+	}
+	assert_int_equal(counter(&w, RESPONDER_AUTH_FAILED), 500);
+	assert_in_range(lines, 1, 30);
+	/* A while later it says how many it did not write. */
+	w.now += 10000;
+	lines = 0;
+	new_client(&w, "mallory.example", ALICE_PSK);
+	init(&w);
+	give(&w, ikeclient_auth_request(&w.c));
+	assert_int_equal(lines, 2);
+	stop(&w);
+}
+
 static void test_invalid_ke_and_no_proposal(void **state)
 {
 	struct world w;
@@ -1101,6 +1139,7 @@ int main(void)
 		cmocka_unit_test(test_data_plane_never_answers),
 		cmocka_unit_test(test_wrong_psk),
 		cmocka_unit_test(test_unknown_identity),
+		cmocka_unit_test(test_strangers_cannot_fill_the_log),
 		cmocka_unit_test(test_invalid_ke_and_no_proposal),
 		cmocka_unit_test(test_cookie),
 		cmocka_unit_test(test_old_cookie),

@@ -2,6 +2,7 @@
 #include "common/ikev2/responder/ike_sa.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/ikev2/notify.h"
@@ -177,12 +178,11 @@ void exchange_auth(struct responder *r, struct ike_sa *sa, uint64_t now_ms,
 	}
 	peer = authenticate(r, sa, &in);
 	if (peer == NULL || remember_identity(r, sa, &in, peer) != 0) {
-		char id[ID_TEXT_MAX];
+		char id[ID_TEXT_MAX], why[ID_TEXT_MAX + 32];
 
 		count(r, RESPONDER_AUTH_FAILED);
-		log_info(r->lg, LG_IKE, "%016" PRIx64 " authentication of %s failed", sa->spi_r,
-			 id_format(&in.idi, id));
-		refuse(r, sa, now_ms, req, NOTIFY_AUTHENTICATION_FAILED, "AUTH is wrong");
+		snprintf(why, sizeof(why), "not authenticated as %s", id_format(&in.idi, id));
+		refuse(r, sa, now_ms, req, NOTIFY_AUTHENTICATION_FAILED, why);
 		return;
 	}
 	count(r, RESPONDER_AUTH_OK);

@@ -129,6 +129,7 @@ struct responder {
 	uint32_t next_child;
 	struct timers timers;
 	struct cookies cookies;
+	uint64_t now_ms;        /* of the call that is under way */
 	struct log_limit limit; /* of lines that strangers can provoke */
 	uint8_t no_psk[32];     /* what an unknown identity is checked against */
 
@@ -153,7 +154,13 @@ struct ike_sa *ike_sa_new(struct responder *r, const uint8_t init_hash[INIT_HASH
 struct ike_sa *ike_sa_find(const struct responder *r, uint64_t spi_r);
 struct ike_sa *ike_sa_find_init(const struct responder *r, const uint8_t init_hash[INIT_HASH_SIZE]);
 
-/* The only way to change a state: checks, counts, logs "old -> new: why". */
+/*
+ * True if a line that an unauthenticated sender can provoke may be written now. How many were not
+ * is then said first.
+ */
+bool stranger_may_log(struct responder *r);
+
+/* The only way to change a state: counts, and logs "old -> new: why". */
 void ike_sa_change_state(struct responder *r, struct ike_sa *sa, enum sa_state state,
 			 const char *why);
 

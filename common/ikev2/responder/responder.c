@@ -236,6 +236,7 @@ void responder_datagram(struct responder *r, uint64_t now_ms, const struct path 
 {
 	struct request req = { .path = path, .message = message };
 
+	r->now_ms = now_ms;
 	count(r, RESPONDER_RX);
 	if (ike_header_decode(message, &req.header) != 0 || req.header.spi_i == 0) {
 		count(r, RESPONDER_DROP_HEADER);
@@ -256,6 +257,7 @@ void responder_child_result(struct responder *r, uint64_t now_ms, uint64_t child
 {
 	struct ike_sa *sa = ike_sa_find_child(r, child_id);
 
+	r->now_ms = now_ms;
 	if (sa == NULL || sa->state != SA_INSTALLING)
 		return;
 	if (err != 0) {
@@ -327,6 +329,7 @@ void responder_expire(struct responder *r, uint64_t now_ms)
 {
 	struct timer *first;
 
+	r->now_ms = now_ms;
 	while ((first = timers_first(&r->timers)) != NULL && first->due_ms <= now_ms) {
 		struct ike_sa *sa =
 		    (struct ike_sa *)(void *)((char *)first - offsetof(struct ike_sa, timer));

@@ -187,6 +187,18 @@ static bool counts_as_peer(enum sa_state state)
 	return state == SA_INSTALLING || state == SA_ESTABLISHED;
 }
 
+bool stranger_may_log(struct responder *r)
+{
+	uint64_t suppressed;
+
+	if (!log_limit_is_allowed(&r->limit, r->now_ms, &suppressed))
+		return false;
+	if (suppressed > 0)
+		log_info(r->lg, LG_IKE, "%" PRIu64 " lines about strangers were not written",
+			 suppressed);
+	return true;
+}
+
 void ike_sa_change_state(struct responder *r, struct ike_sa *sa, enum sa_state state,
 			 const char *why)
 {
@@ -198,9 +210,10 @@ void ike_sa_change_state(struct responder *r, struct ike_sa *sa, enum sa_state s
 	r->n_half_open += counts_as_half_open(state);
 	r->n_established -= counts_as_peer(sa->state);
 	r->n_established += counts_as_peer(state);
-	log_info(r->lg, LG_IKE, "%016" PRIx64 " %s at %s: %s -> %s: %s", sa->spi_r, id,
-		 endpoint_format(&sa->path.remote, remote), ike_sa_state_name(sa->state),
-		 ike_sa_state_name(state), why);
+	if (state != SA_FAILED || stranger_may_log(r))
+		log_info(r->lg, LG_IKE, "%016" PRIx64 " %s at %s: %s -> %s: %s", sa->spi_r, id,
+			 endpoint_format(&sa->path.remote, remote), ike_sa_state_name(sa->state),
+			 ike_sa_state_name(state), why);
 	sa->state = state;
 }
 
