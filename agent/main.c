@@ -163,7 +163,7 @@ static int load_and_run(struct program *p)
 	struct conf_errors errors = conf_errors_to_stream(stderr);
 	int code = EXIT_DONE;
 
-	if (agent_conf_load(p->cmdline.config, &errors, &p->conf) != 0)
+	if (agent_conf_load(p->cmdline.config, &errors, &p->conf) != 0 || p->conf == NULL)
 		return EXIT_USAGE;
 	if (p->cmdline.mode == CMDLINE_RUN)
 		code = run(p);

@@ -154,6 +154,8 @@ int main(int argc, char **argv)
 		return code;
 	argc = take_json(argc - optind, argv + optind, &args.is_json);
 	argv += optind;
+	if (argc == 0)
+		return usage();
 	command = find_command(argv[0]);
 	if (command == NULL) {
 		fprintf(stderr, "clusteradm: there is no command '%s'\n", argv[0]);

@@ -363,7 +363,9 @@ int pki_command(int argc, char **argv, bool json, FILE *out, FILE *err)
 	if (call.options.n_arguments < sub->n_arguments)
 		return refuse_usage(&call, "'pki %s' needs KIND and NAME", sub->name);
 	if (call.options.n_arguments > sub->n_arguments)
-		return refuse_usage(&call, "one argument too many: '%s'",
-				    call.options.arguments[sub->n_arguments]);
+		return refuse_usage(
+		    &call, "one argument too many: '%s'",
+		    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): counted */
+		    call.options.arguments[sub->n_arguments]);
 	return sub->run(&call);
 }

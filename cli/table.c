@@ -79,7 +79,7 @@ void table_print(const struct table *t, FILE *out)
 {
 	int widths[TABLE_COLUMNS_MAX] = { 0 };
 
-	if (t == NULL)
+	if (t == NULL || t->n_columns == 0)
 		return;
 	for (size_t c = 0; c < t->n_columns; c++)
 		widths[c] = (int)strlen(t->titles[c]);

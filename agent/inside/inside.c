@@ -24,9 +24,10 @@ void inside_free(struct inside *t)
 
 	if (t == NULL)
 		return;
-	HASH_ITER(hh, t->by_child, node, next)
-	{
-		HASH_DELETE(hh, t->by_child, node);
+	node = t->by_child;
+	HASH_CLEAR(hh, t->by_child);
+	for (; node != NULL; node = next) {
+		next = node->hh.next;
 		free(node);
 	}
 	free(t);

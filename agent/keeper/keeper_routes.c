@@ -68,10 +68,16 @@ static void drop(struct keeper_routes *t, struct entry *e)
 
 void keeper_routes_free(struct keeper_routes *t)
 {
+	struct entry *e, *next;
+
 	if (t == NULL)
 		return;
-	while (t->table != NULL)
-		drop(t, t->table);
+	e = t->table;
+	HASH_CLEAR(hh, t->table);
+	for (; e != NULL; e = next) {
+		next = e->hh.next;
+		free(e);
+	}
 	free(t);
 }
 

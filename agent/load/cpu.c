@@ -18,6 +18,7 @@ int cpu_parse(const char *text, struct cpu_sample *out)
 
 	/* Not "cpu0": the blank of a scanf format would match nothing too. */
 	if (strncmp(text, "cpu ", 4) != 0 ||
+	    /* NOLINTNEXTLINE(cert-err34-c): the kernel wrote these numbers */
 	    sscanf(text,
 		   "cpu %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
 		   " %" SCNu64 " %" SCNu64,

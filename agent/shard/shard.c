@@ -303,7 +303,7 @@ void shard_close(struct shard *s)
 	if (s == NULL || s->is_closing)
 		return;
 	s->is_closing = true;
-	for (size_t i = 0; i < s->n_homes; i++) {
+	for (size_t i = 0; s->homes != NULL && i < s->n_homes; i++) {
 		for (size_t k = 0; k < PORTS; k++)
 			udp_close(s->homes[i].sockets[k]);
 	}

@@ -23,7 +23,7 @@ static const char *enum_name(const struct field *f, const uint8_t *at)
 	unsigned int i = 0;
 
 	memcpy(&value, at, sizeof(value));
-	while (f->names[i] != NULL && i < value)
+	while (i < value && f->names[i] != NULL)
 		i++;
 	return f->names[i] != NULL ? f->names[i] : "";
 }

@@ -339,7 +339,7 @@ enum http_progress http_parser_feed(struct http_parser *p, struct bytes *input)
 		input->len--;
 	}
 	if (progress == HTTP_MORE && p->phase == HTTP_PHASE_BODY && input->len > 0)
-		progress = add_to_body(p, input);
+		(void)add_to_body(p, input);
 	if (p->phase == HTTP_PHASE_BAD)
 		return HTTP_BAD;
 	if (p->phase != HTTP_PHASE_DONE)

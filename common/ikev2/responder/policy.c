@@ -52,9 +52,10 @@ void policy_free(struct policy *p)
 
 	if (p == NULL)
 		return;
-	HASH_ITER(hh, p->by_id, e, next)
-	{
-		HASH_DELETE(hh, p->by_id, e);
+	e = p->by_id;
+	HASH_CLEAR(hh, p->by_id);
+	for (; e != NULL; e = next) {
+		next = e->hh.next;
 		free(e);
 	}
 	free(p);

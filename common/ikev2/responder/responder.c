@@ -100,9 +100,10 @@ void responder_free(struct responder *r)
 }
 
 /* IKE_SA_INIT and what takes its place: unprotected, message ID 0, no SPI of ours yet. */
-static void take_initial(struct responder *r, uint64_t now_ms, struct request *req)
+static void take_initial(struct responder *r, uint64_t now_ms, const struct request *req)
 {
 	const struct ike_header *h = &req->header;
+	struct request inner = *req;
 	struct payload_list list;
 	uint8_t critical = 0;
 	int err;
@@ -123,11 +124,11 @@ static void take_initial(struct responder *r, uint64_t now_ms, struct request *r
 					  (struct bytes){ &critical, 1 });
 		return;
 	}
-	req->payloads = &list;
+	inner.payloads = &list;
 	if (h->exchange == EXCHANGE_IKE_SA_INIT)
-		exchange_init(r, now_ms, req);
+		exchange_init(r, now_ms, &inner);
 	else
-		exchange_resume(r, now_ms, req);
+		exchange_resume(r, now_ms, &inner);
 }
 
 /* RFC 7296, 2.23: a peer that moved behind its NAT is followed, on authentic fresh messages. */
@@ -189,8 +190,9 @@ static bool is_in_window(struct responder *r, const struct ike_sa *sa, const str
 	return false;
 }
 
-static void take_protected(struct responder *r, uint64_t now_ms, struct request *req)
+static void take_protected(struct responder *r, uint64_t now_ms, const struct request *req)
 {
+	struct request inner = *req;
 	struct ike_sa *sa = ike_sa_find(r, req->header.spi_r);
 	exchange_handler *handler;
 	struct payload_list list;
@@ -224,11 +226,11 @@ static void take_protected(struct responder *r, uint64_t now_ms, struct request 
 		count(r, RESPONDER_DROP_STATE);
 		return;
 	}
-	req->payloads = &list;
+	inner.payloads = &list;
 	follow(r, sa, req->path);
 	if (!ike_header_is_response(&req->header))
 		sa->rx_next++;
-	handler(r, sa, now_ms, req);
+	handler(r, sa, now_ms, &inner);
 }
 
 void responder_datagram(struct responder *r, uint64_t now_ms, const struct path *path,
