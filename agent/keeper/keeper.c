@@ -239,22 +239,11 @@ static int run_keeper(const struct keeper_conf *conf, const struct logger *lg)
 	return 0;
 }
 
-/* A reader of the log that hangs must not hold up the fence: then lines are lost. */
-static void write_unless_blocked(void *ctx, enum log_level level, enum log_group group,
-				 const char *line)
-{
-	const struct logger *to = ctx;
-	struct pollfd room = { .fd = STDERR_FILENO, .events = POLLOUT };
-
-	if (poll(&room, 1, 0) == 1 && (room.revents & POLLOUT) != 0)
-		to->write(to->ctx, level, group, line);
-}
-
 /* The child's whole life. The copy of conf is its own since the fork. */
 static _Noreturn void be_keeper(const struct keeper_conf *conf, int fd)
 {
-	struct logger to = log_stderr(conf->log_level, "waypost-keeper");
-	struct logger lg = { conf->log_level, write_unless_blocked, &to };
+	/* It loses lines rather than wait: a reader that hangs must not hold up the fence. */
+	struct logger lg = log_stderr(conf->log_level, "waypost-keeper");
 
 	prctl(PR_SET_NAME, "waypost-keeper");
 	ignore_signals();

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/base/log.h"
 
+#include <inttypes.h>
+#include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -40,7 +43,7 @@ bool log_level_parse(const char *text, enum log_level *out)
 	return false;
 }
 
-static void write_plain(void *ctx, enum log_level level, enum log_group group, const char *line)
+static void put_plain(void *ctx, enum log_level level, enum log_group group, const char *line)
 {
 	const char *program = ctx;
 	struct timespec now;
@@ -55,12 +58,57 @@ static void write_plain(void *ctx, enum log_level level, enum log_group group, c
 		log_group_name(group), line);
 }
 
-static void write_journal(void *ctx, enum log_level level, enum log_group group, const char *line)
+static void put_journal(void *ctx, enum log_level level, enum log_group group, const char *line)
 {
 	static const int syslog_levels[] = { 3, 4, 6, 7 };
 
 	(void)ctx;
 	fprintf(stderr, "<%d>%s: %s\n", syslog_levels[level], log_group_name(group), line);
+}
+
+typedef void put_fn(void *ctx, enum log_level level, enum log_group group, const char *line);
+
+static bool has_stderr_room(void)
+{
+	struct pollfd room = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	return poll(&room, 1, 0) == 1 && (room.revents & POLLOUT) != 0;
+}
+
+/*
+ * A reader of standard error that hangs must not hold up a program whose addresses go when it is
+ * silent: then lines are lost, and the next one that is not says how many. Threads share the count.
+ */
+static void put_unless_blocked(put_fn *put, void *ctx, enum log_level level, enum log_group group,
+			       const char *line)
+{
+	static atomic_uint_fast64_t lost;
+	char text[64];
+	uint64_t n;
+
+	if (!has_stderr_room()) {
+		atomic_fetch_add(&lost, 1);
+		return;
+	}
+	n = atomic_exchange(&lost, 0);
+	if (n > 0) {
+		snprintf(text, sizeof(text), "%" PRIu64 " lines were lost: nobody read them", n);
+		put(ctx, LOG_LEVEL_WARN, LG_MAIN, text);
+	}
+	if (has_stderr_room())
+		put(ctx, level, group, line);
+	else
+		atomic_fetch_add(&lost, 1);
+}
+
+static void write_plain(void *ctx, enum log_level level, enum log_group group, const char *line)
+{
+	put_unless_blocked(put_plain, ctx, level, group, line);
+}
+
+static void write_journal(void *ctx, enum log_level level, enum log_group group, const char *line)
+{
+	put_unless_blocked(put_journal, ctx, level, group, line);
 }
 
 /* The variable alone says nothing: it is inherited by programs whose output goes elsewhere. */

@@ -51,7 +51,8 @@ bool log_level_parse(const char *text, enum log_level *out);
 /*
  * A logger to standard error: "TIME LEVEL group: line", or with the prefixes "<3>" that journald
  * understands and without the time when standard error is the journal (JOURNAL_STREAM is set).
- * program appears in front of each line when not NULL; it is borrowed.
+ * program appears in front of each line when not NULL; it is borrowed. Never waits: while whoever
+ * reads standard error does not, lines are lost and counted.
  */
 struct logger log_stderr(enum log_level level, const char *program);
 

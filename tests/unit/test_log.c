@@ -153,6 +153,38 @@ static void test_no_journal(void **state)
 	assert_true(plain.write == odd.write);
 }
 
+/* Nobody reads the pipe: lines are lost, nothing waits, and it is said afterwards. */
+static void test_reader_that_hangs(void **state)
+{
+	static char out[1 << 20];
+	int saved = dup(STDERR_FILENO), fds[2];
+	struct logger lg;
+	ssize_t len;
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	fflush(stderr);
+	dup2(fds[1], STDERR_FILENO);
+	unsetenv("JOURNAL_STREAM");
+	lg = log_stderr(LOG_LEVEL_INFO, NULL);
+	alarm(20);
+	for (int i = 0; i < 20000; i++)
+		log_info(&lg, LG_IKE, "line %d", i);
+	alarm(0);
+	len = read(fds[0], out, sizeof(out) - 1);
+	log_info(&lg, LG_IKE, "the last line");
+	dup2(saved, STDERR_FILENO);
+	assert_true(len > 0);
+	len = read(fds[0], out, sizeof(out) - 1);
+	assert_true(len > 0);
+	out[len] = '\0';
+	assert_non_null(strstr(out, "lines were lost"));
+	assert_non_null(strstr(out, "the last line"));
+	close(saved);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 struct limit_step {
 	uint64_t now_ms;
 	bool is_allowed;
@@ -238,6 +270,7 @@ int main(void)
 		cmocka_unit_test(test_a_line_stays_a_line),
 		cmocka_unit_test(test_standard_error),
 		cmocka_unit_test(test_no_journal),
+		cmocka_unit_test(test_reader_that_hangs),
 		cmocka_unit_test(test_limit),
 		cmocka_unit_test(test_limit_of_odd_clocks),
 		cmocka_unit_test(test_limit_of_odd_rates),
