@@ -170,7 +170,8 @@ void report_fill_report(struct agent_report *r, const struct agent_conf *conf,
 void report_fill_peer(enum action_type what, const struct peer_info *peer, uint64_t now_ms,
 		      struct ip_prefix inner[MSG_INNER_MAX], struct msg_peer *entry)
 {
-	size_t n = inside_prefixes(&peer->inner, inner, MSG_INNER_MAX);
+	bool is_cut; /* the director shows the first ones */
+	size_t n = inside_prefixes(&peer->inner, inner, MSG_INNER_MAX, &is_cut);
 
 	*entry = (struct msg_peer){
 		.event = what == ACTION_PEER_UP     ? MSG_PEER_UP
@@ -181,7 +182,7 @@ void report_fill_peer(enum action_type what, const struct peer_info *peer, uint6
 		.address = peer->path.remote,
 		.connection = peer->connection,
 		.inner = inner,
-		.n_inner = n < MSG_INNER_MAX ? n : MSG_INNER_MAX,
+		.n_inner = n,
 		.how = peer->redirected_from.family != IP_NONE ? MSG_HOW_REDIRECTED_FROM
 							       : MSG_HOW_FULL,
 		.from = peer->redirected_from,

@@ -42,23 +42,28 @@ static bool has_prefix(const struct ip_prefix *list, size_t n, const struct ip_p
 	return false;
 }
 
-size_t inside_prefixes(const struct ts_list *selectors, struct ip_prefix *out, size_t cap)
+size_t inside_prefixes(const struct ts_list *selectors, struct ip_prefix *out, size_t cap,
+		       bool *is_cut)
 {
 	size_t n = 0;
 
+	*is_cut = false;
 	for (size_t i = 0; i < selectors->n; i++) {
 		struct ip_prefix parts[INSIDE_PREFIXES_MAX];
 		size_t n_parts =
 		    ip_range_prefixes(&selectors->items[i].range, parts, INSIDE_PREFIXES_MAX);
 
-		if (n_parts > INSIDE_PREFIXES_MAX)
-			return cap + 1; /* whatever cap is, it is too small */
+		if (n_parts > INSIDE_PREFIXES_MAX) {
+			n_parts = INSIDE_PREFIXES_MAX;
+			*is_cut = true;
+		}
 		for (size_t k = 0; k < n_parts; k++) {
-			if (has_prefix(out, n < cap ? n : cap, &parts[k]))
+			if (has_prefix(out, n, &parts[k]))
 				continue;
 			if (n < cap)
-				out[n] = parts[k];
-			n++;
+				out[n++] = parts[k];
+			else
+				*is_cut = true;
 		}
 	}
 	return n;
@@ -68,15 +73,13 @@ int inside_add(struct inside *t, uint64_t child_id, size_t connection,
 	       const struct ts_list *selectors, const struct inside_entry **out)
 {
 	struct node *node = calloc(1, sizeof(*node));
-	size_t n;
 
 	if (node == NULL)
 		return ERR_NO_MEMORY;
 	node->entry.child_id = child_id;
 	node->entry.connection = connection;
-	n = inside_prefixes(selectors, node->entry.prefixes, INSIDE_PREFIXES_MAX);
-	node->entry.is_cut = n > INSIDE_PREFIXES_MAX;
-	node->entry.n = node->entry.is_cut ? INSIDE_PREFIXES_MAX : n;
+	node->entry.n = inside_prefixes(selectors, node->entry.prefixes, INSIDE_PREFIXES_MAX,
+					&node->entry.is_cut);
 	HASH_ADD(hh, t->by_child, entry.child_id, sizeof(child_id), node);
 	*out = &node->entry;
 	return 0;

@@ -34,7 +34,11 @@ bool inside_take(struct inside *t, uint64_t child_id, struct inside_entry *out);
 void inside_each(const struct inside *t, void (*visit)(void *ctx, const struct inside_entry *entry),
 		 void *ctx);
 
-/* The prefixes of selectors, each once; returns how many there are and writes up to cap. */
-size_t inside_prefixes(const struct ts_list *selectors, struct ip_prefix *out, size_t cap);
+/*
+ * Writes the prefixes of selectors, each once, up to cap; returns how many were written. *is_cut
+ * says that there are more.
+ */
+size_t inside_prefixes(const struct ts_list *selectors, struct ip_prefix *out, size_t cap,
+		       bool *is_cut);
 
 #endif

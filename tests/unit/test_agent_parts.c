@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "agent/agent_report.h"
 #include "agent/inside/inside.h"
 #include "agent/load/cpu.h"
 #include "agent/state/state.h"
@@ -31,16 +32,47 @@ static void test_inside_prefixes(void **state)
 	struct ts_list list = { 0 };
 	struct ip_prefix out[8];
 	char text[PREFIX_TEXT_MAX];
+	bool is_cut = true;
 
 	(void)state;
 	add_range(&list, "10.1.0.200", "10.1.0.202");
 	add_range(&list, "10.1.0.202", "10.1.0.202"); /* with other ports, say */
 	add_range(&list, "2001:db8::", "2001:db8::ffff");
-	assert_int_equal(inside_prefixes(&list, out, 8), 3);
+	assert_int_equal(inside_prefixes(&list, out, 8, &is_cut), 3);
+	assert_false(is_cut);
 	assert_string_equal(ip_prefix_format(&out[0], text), "10.1.0.200/31");
 	assert_string_equal(ip_prefix_format(&out[1], text), "10.1.0.202/32");
 	assert_string_equal(ip_prefix_format(&out[2], text), "2001:db8::/112");
-	assert_true(inside_prefixes(&list, out, 2) > 2);
+	assert_int_equal(inside_prefixes(&list, out, 2, &is_cut), 2);
+	assert_true(is_cut);
+}
+
+/* A peer may ask for ranges that no list of prefixes holds: nothing is told but what was written. */
+static void test_inside_never_invents(void **state)
+{
+	struct peer_info peer = { .identity = "p1", .connection = "sites" };
+	struct ip_prefix inner[MSG_INNER_MAX], untouched;
+	struct inside *t = inside_new();
+	const struct inside_entry *entry;
+	struct msg_peer told;
+
+	(void)state;
+	assert_non_null(t);
+	add_range(&peer.inner, "::1", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe");
+	add_range(&peer.inner, "::1", "::4");
+	add_range(&peer.inner, "10.1.0.201", "10.1.0.201");
+	memset(inner, 0xa5, sizeof(inner));
+	memset(&untouched, 0xa5, sizeof(untouched));
+	report_fill_peer(ACTION_PEER_UP, &peer, 1000, inner, &told);
+	assert_in_range(told.n_inner, 1, MSG_INNER_MAX);
+	assert_int_equal(inside_add(t, 1, 0, &peer.inner, &entry), 0);
+	assert_true(entry->is_cut);
+	assert_in_range(entry->n, 1, INSIDE_PREFIXES_MAX);
+	for (size_t i = 0; i < told.n_inner; i++)
+		assert_memory_not_equal(&told.inner[i], &untouched, sizeof(untouched));
+	for (size_t i = 0; i < entry->n; i++)
+		assert_int_not_equal(entry->prefixes[i].ip.family, IP_NONE);
+	inside_free(t);
 }
 
 static void test_inside_table(void **state)
@@ -183,6 +215,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_inside_prefixes),
+		cmocka_unit_test(test_inside_never_invents),
 		cmocka_unit_test(test_inside_table),
 		cmocka_unit_test(test_cpu),
 		cmocka_unit_test_setup_teardown(test_state_round_trip, make_folder, remove_folder),
