@@ -8,223 +8,25 @@
 #include <cmocka.h>
 
 #include "common/ikev2/responder/responder.h"
-#include "tests/lib/ikeclient.h"
+#include "tests/lib/ike_world.h"
 
 /*
  * The responder core against the test initiator, without network and with a clock of our own.
  * Messages are written as the RFC draws them.
  */
-#define IKE_SUITE   "aes256gcm16-prfsha256-x25519"
-#define ESP_SUITE   "aes256gcm16"
-#define ALICE       "alice.example"
-#define ALICE_PSK   "correct horse battery"
-#define BOB         "bob.example"
-#define HALF_OPEN_S 30000
-#define DPD_MS      60000
-#define LINGER_MAX  20000
-
 static const struct bytes nothing = { NULL, 0 };
-
-struct world {
-	struct crypto *crypto;
-	struct rng_seeded seed;
-	struct rng rng;
-	struct policy_connection connection;
-	struct policy *policy;
-	struct responder_conf conf;
-	struct responder *r;
-	struct ikeclient c;
-	struct path path;
-	uint64_t now;
-	int child_err; /* what the data plane answers to CHILD_ADD */
-	bool is_slow;  /* it does not answer at all */
-
-	/* what came out since the last collect() */
-	uint8_t sent[IKECLIENT_MESSAGE_MAX];
-	size_t sent_len;
-	struct path sent_path;
-	int n_sent, n_add, n_remove, n_move, n_up, n_changed, n_down;
-	uint64_t child_id;
-	struct esp_child child;
-	uint8_t key_in[ENCR_KEY_MAX], key_out[ENCR_KEY_MAX];
-	struct peer_info peer;
-	enum responder_reason reason;
-	uint64_t closed_spi;
-};
-
-static struct ts_list one_prefix(const char *text)
-{
-	struct ip_prefix prefix;
-
-	assert_int_equal(ip_prefix_parse(text, &prefix), 0);
-	return (struct ts_list){ 1, { ts_from_prefix(&prefix) } };
-}
-
-static void make_policy(struct world *w)
-{
-	static const struct bytes psk = { (const uint8_t *)ALICE_PSK, sizeof(ALICE_PSK) - 1 };
-	struct policy_peer peers[2] = {
-		{ .id = { ID_FQDN, { (const uint8_t *)ALICE, sizeof(ALICE) - 1 } } },
-		{ .id = { ID_FQDN, { (const uint8_t *)BOB, sizeof(BOB) - 1 } } },
-	};
-
-	w->connection = (struct policy_connection){ .name = "sites", .n_suites = 1 };
-	assert_int_equal(esp_suite_parse(ESP_SUITE, &w->connection.suites[0]), 0);
-	w->connection.local = one_prefix("10.1.0.0/25");
-	w->connection.remote = one_prefix("10.1.0.128/25");
-	for (size_t i = 0; i < 2; i++) {
-		peers[i].psk = psk;
-		peers[i].connection = &w->connection;
-	}
-	w->policy = policy_new(peers, 2);
-	assert_non_null(w->policy);
-}
-
-static void start(struct world *w)
-{
-	memset(w, 0, sizeof(*w));
-	w->crypto = crypto_new();
-	assert_non_null(w->crypto);
-	w->seed.state = 1;
-	w->rng = rng_seeded(&w->seed);
-	w->now = 1000;
-	make_policy(w);
-	w->conf = (struct responder_conf){
-		.member = 7,
-		.shard = 1,
-		.shards = 4,
-		.id = { ID_FQDN, { (const uint8_t *)"gw.example", 10 } },
-		.n_suites = 1,
-		.half_open_max = 100,
-		.cookie_above = 100,
-		.half_open_timeout_ms = HALF_OPEN_S,
-		.dpd_ms = DPD_MS,
-	};
-	assert_int_equal(ike_suite_parse(IKE_SUITE, &w->conf.suites[0]), 0);
-	assert_int_equal(endpoint_parse("192.0.2.21:500", &w->path.local), 0);
-	assert_int_equal(endpoint_parse("192.0.2.101:500", &w->path.remote), 0);
-	w->r = responder_new(&w->conf, w->policy, w->crypto, &w->rng, NULL);
-	assert_non_null(w->r);
-	ikeclient_init(&w->c, w->crypto, &w->rng, IKE_SUITE, ESP_SUITE, ALICE, ALICE_PSK);
-}
-
-static void restart_responder(struct world *w)
-{
-	responder_free(w->r);
-	w->r = responder_new(&w->conf, w->policy, w->crypto, &w->rng, NULL);
-	assert_non_null(w->r);
-}
-
-static void new_client(struct world *w, const char *id, const char *psk)
-{
-	ikeclient_free(&w->c);
-	ikeclient_init(&w->c, w->crypto, &w->rng, IKE_SUITE, ESP_SUITE, id, psk);
-}
-
-static void stop(struct world *w)
-{
-	ikeclient_free(&w->c);
-	responder_free(w->r);
-	policy_free(w->policy);
-	crypto_free(w->crypto);
-}
-
-static void take_action(struct world *w, const struct action *a)
-{
-	switch (a->type) {
-	case ACTION_SEND:
-		assert_true(a->message.len <= sizeof(w->sent));
-		memcpy(w->sent, a->message.ptr, a->message.len);
-		w->sent_len = a->message.len;
-		w->sent_path = a->path;
-		w->n_sent++;
-		break;
-	case ACTION_CHILD_ADD:
-		w->n_add++;
-		w->child_id = a->child_id;
-		w->child = a->child;
-		memcpy(w->key_in, a->child.key_in.ptr, a->child.key_in.len);
-		memcpy(w->key_out, a->child.key_out.ptr, a->child.key_out.len);
-		if (!w->is_slow)
-			responder_child_result(w->r, w->now, a->child_id, w->child_err);
-		break;
-	case ACTION_CHILD_REMOVE:
-		w->n_remove++;
-		break;
-	case ACTION_CHILD_MOVE:
-		w->n_move++;
-		break;
-	case ACTION_PEER_UP:
-		w->n_up++;
-		w->peer = a->peer;
-		break;
-	case ACTION_PEER_CHANGED:
-		w->n_changed++;
-		w->peer = a->peer;
-		break;
-	case ACTION_PEER_DOWN:
-		w->n_down++;
-		w->closed_spi = a->peer.spi;
-		w->peer = a->peer;
-		w->reason = a->reason;
-		break;
-	}
-}
-
-static void collect(struct world *w)
-{
-	struct action a;
-
-	w->sent_len = 0;
-	w->n_sent = w->n_add = w->n_remove = w->n_move = w->n_up = w->n_changed = w->n_down = 0;
-	while (responder_next_action(w->r, &a))
-		take_action(w, &a);
-}
-
-/* Hands a message to the responder and takes the one answer, if any. */
-static struct bytes give(struct world *w, struct bytes message)
-{
-	responder_datagram(w->r, w->now, &w->path, message);
-	collect(w);
-	return (struct bytes){ w->sent, w->sent_len };
-}
-
-static void expire(struct world *w, uint64_t ms)
-{
-	w->now += ms;
-	responder_expire(w->r, w->now);
-	collect(w);
-}
-
-/* HDR, SAi1, KEi, Ni, N+ -->  <-- HDR, SAr1, KEr, Nr, N+ */
-static void init(struct world *w)
-{
-	assert_int_equal(ikeclient_take_init(&w->c, give(w, ikeclient_init_request(&w->c))), 0);
-}
-
-/* HDR, SK {IDi, AUTH, SAi2, TSi, TSr} -->  <-- HDR, SK {IDr, AUTH, SAr2, TSi, TSr} */
-static void establish(struct world *w)
-{
-	init(w);
-	assert_int_equal(ikeclient_take_auth(&w->c, give(w, ikeclient_auth_request(&w->c))), 0);
-	assert_int_equal(w->n_up, 1);
-}
-
-static uint64_t counter(const struct world *w, enum responder_counter which)
-{
-	return responder_counter(w->r, which);
-}
 
 static void test_handshake(void **state)
 {
 	struct world w;
 
 	(void)state;
-	start(&w);
-	init(&w);
+	world_start(&w);
+	world_init(&w);
 	assert_int_equal(responder_count_half_open(w.r), 1);
 	assert_int_equal(w.c.spi_r >> 48, 0x0701);
-	assert_int_equal(ikeclient_take_auth(&w.c, give(&w, ikeclient_auth_request(&w.c))), 0);
+	assert_int_equal(ikeclient_take_auth(&w.c, world_give(&w, ikeclient_auth_request(&w.c))),
+			 0);
 	assert_int_equal(responder_count_half_open(w.r), 0);
 	assert_int_equal(responder_count_established(w.r), 1);
 	assert_int_equal(w.n_add, 1);
@@ -234,7 +36,7 @@ static void test_handshake(void **state)
 	assert_true(w.peer.is_redirectable);
 	assert_int_equal(w.peer.redirected_from.family, IP_NONE);
 	assert_int_equal(w.peer.spi, w.c.spi_r);
-	stop(&w);
+	world_stop(&w);
 }
 
 static void test_child_keys_and_spis(void **state)
@@ -242,15 +44,15 @@ static void test_child_keys_and_spis(void **state)
 	struct world w;
 
 	(void)state;
-	start(&w);
-	establish(&w);
+	world_start(&w);
+	world_establish(&w);
 	assert_memory_equal(w.key_in, w.c.child_keys.i2r.data, 36);
 	assert_memory_equal(w.key_out, w.c.child_keys.r2i.data, 36);
 	assert_int_equal(w.child.spi_in, w.c.peer_child_spi);
 	assert_int_equal(w.child.spi_out, w.c.child_spi);
 	assert_int_equal(w.child.spi_in >> 24, 7);
 	assert_int_equal((w.child.spi_in & 0xffffff) % 4, 1);
-	stop(&w);
+	world_stop(&w);
 }
 
 static void test_selectors_are_narrowed(void **state)
@@ -259,27 +61,27 @@ static void test_selectors_are_narrowed(void **state)
 	char text[TS_TEXT_MAX];
 
 	(void)state;
-	start(&w);
-	w.c.tsi = one_prefix("10.1.0.0/16");
-	w.c.tsr = one_prefix("0.0.0.0/0");
-	establish(&w);
+	world_start(&w);
+	w.c.tsi = world_prefix("10.1.0.0/16");
+	w.c.tsr = world_prefix("0.0.0.0/0");
+	world_establish(&w);
 	assert_non_null(strstr(ts_format(&w.c.tsi.items[0], text), "10.1.0.128/25"));
 	assert_non_null(strstr(ts_format(&w.c.tsr.items[0], text), "10.1.0.0/25"));
-	stop(&w);
+	world_stop(&w);
 }
 
 /* The IKE SA lives, its Child SA does not. */
 static void check_childless(struct world *w, uint16_t notify)
 {
-	init(w);
-	assert_int_equal(ikeclient_take_auth(&w->c, give(w, ikeclient_auth_request(&w->c))),
+	world_init(w);
+	assert_int_equal(ikeclient_take_auth(&w->c, world_give(w, ikeclient_auth_request(&w->c))),
 			 ERR_BAD_STATE);
 	assert_int_equal(w->c.notify, notify);
 	assert_int_equal(responder_count_established(w->r), 1);
 	assert_int_equal(w->n_up, 1);
 	assert_int_equal(w->peer.n_children, 0);
-	assert_int_equal(counter(w, RESPONDER_CHILD_FAILED), 1);
-	assert_int_equal(give(w, ikeclient_liveness(&w->c)).len > 0, true);
+	assert_int_equal(world_counter(w, RESPONDER_CHILD_FAILED), 1);
+	assert_int_equal(world_give(w, ikeclient_liveness(&w->c)).len > 0, true);
 }
 
 static void test_unacceptable_selectors(void **state)
@@ -287,10 +89,10 @@ static void test_unacceptable_selectors(void **state)
 	struct world w;
 
 	(void)state;
-	start(&w);
-	w.c.tsi = one_prefix("172.16.0.0/16");
+	world_start(&w);
+	w.c.tsi = world_prefix("172.16.0.0/16");
 	check_childless(&w, NOTIFY_TS_UNACCEPTABLE);
-	stop(&w);
+	world_stop(&w);
 }
 
 static void test_unacceptable_esp_proposal(void **state)
@@ -298,10 +100,10 @@ static void test_unacceptable_esp_proposal(void **state)
 	struct world w;
 
 	(void)state;
-	start(&w);
+	world_start(&w);
 	assert_int_equal(esp_suite_parse("aes128gcm16", &w.c.esp), 0);
 	check_childless(&w, NOTIFY_NO_PROPOSAL_CHOSEN);
-	stop(&w);
+	world_stop(&w);
 }
 
 static void test_data_plane_refuses(void **state)
@@ -309,10 +111,10 @@ static void test_data_plane_refuses(void **state)
 	struct world w;
 
 	(void)state;
-	start(&w);
+	world_start(&w);
 	w.child_err = ERR_LIMIT;
 	check_childless(&w, NOTIFY_NO_ADDITIONAL_SAS);
-	stop(&w);
+	world_stop(&w);
 }
 
 static void test_encapsulation_is_required(void **state)
@@ -320,16 +122,17 @@ static void test_encapsulation_is_required(void **state)
 	struct world w;
 
 	(void)state;
-	start(&w);
+	world_start(&w);
 	w.conf.force_encap = true;
-	restart_responder(&w);
+	world_restart(&w);
 	check_childless(&w, NOTIFY_NO_PROPOSAL_CHOSEN);
-	new_client(&w, BOB, ALICE_PSK);
-	init(&w);
+	world_new_client(&w, BOB, ALICE_PSK);
+	world_init(&w);
 	w.path.local.port = IKE_NATT_PORT;
 	w.path.remote.port = IKE_NATT_PORT;
-	assert_int_equal(ikeclient_take_auth(&w.c, give(&w, ikeclient_auth_request(&w.c))), 0);
-	stop(&w);
+	assert_int_equal(ikeclient_take_auth(&w.c, world_give(&w, ikeclient_auth_request(&w.c))),
+			 0);
+	world_stop(&w);
 }
 
 /* The response leaves when the data plane has answered, not before; and only once. */
@@ -340,26 +143,26 @@ static void test_slow_data_plane(void **state)
 	struct bytes auth;
 
 	(void)state;
-	start(&w);
+	world_start(&w);
 	w.is_slow = true;
-	init(&w);
+	world_init(&w);
 	auth = ikeclient_auth_request(&w.c);
 	memcpy(request, auth.ptr, auth.len);
 	auth.ptr = request;
-	assert_int_equal(give(&w, auth).len, 0);
+	assert_int_equal(world_give(&w, auth).len, 0);
 	assert_int_equal(w.n_add, 1);
-	assert_int_equal(give(&w, auth).len, 0); /* retransmission meanwhile */
+	assert_int_equal(world_give(&w, auth).len, 0); /* retransmission meanwhile */
 	assert_int_equal(w.n_add, 0);
 	responder_child_result(w.r, w.now, w.child_id + 1, 0); /* nobody's */
-	collect(&w);
+	world_collect(&w);
 	assert_int_equal(w.n_sent, 0);
 	responder_child_result(w.r, w.now, w.child_id, 0);
-	collect(&w);
+	world_collect(&w);
 	assert_int_equal(ikeclient_take_auth(&w.c, (struct bytes){ w.sent, w.sent_len }), 0);
 	responder_child_result(w.r, w.now, w.child_id, 0);
-	collect(&w);
+	world_collect(&w);
 	assert_int_equal(w.n_sent, 0);
-	stop(&w);
+	world_stop(&w);
 }
 
 static void test_data_plane_never_answers(void **state)
@@ -367,29 +170,29 @@ static void test_data_plane_never_answers(void **state)
 	struct world w;
 
 	(void)state;
-	start(&w);
+	world_start(&w);
 	w.is_slow = true;
-	init(&w);
-	give(&w, ikeclient_auth_request(&w.c));
-	expire(&w, HALF_OPEN_S);
+	world_init(&w);
+	world_give(&w, ikeclient_auth_request(&w.c));
+	world_expire(&w, HALF_OPEN_S);
 	assert_int_equal(ikeclient_take_auth(&w.c, (struct bytes){ w.sent, w.sent_len }),
 			 ERR_BAD_STATE);
 	assert_int_equal(responder_count_established(w.r), 1);
-	stop(&w);
+	world_stop(&w);
 }
 
 /* N(AUTHENTICATION_FAILED), the same whether the identity or the key is wrong. */
 static void check_auth_failure(struct world *w)
 {
-	init(w);
-	assert_int_equal(ikeclient_take_auth(&w->c, give(w, ikeclient_auth_request(&w->c))),
+	world_init(w);
+	assert_int_equal(ikeclient_take_auth(&w->c, world_give(w, ikeclient_auth_request(&w->c))),
 			 ERR_BAD_STATE);
 	assert_int_equal(w->c.notify, NOTIFY_AUTHENTICATION_FAILED);
-	assert_int_equal(counter(w, RESPONDER_AUTH_FAILED), 1);
+	assert_int_equal(world_counter(w, RESPONDER_AUTH_FAILED), 1);
 	assert_int_equal(responder_count_established(w->r), 0);
 	assert_int_equal(responder_count_half_open(w->r), 1); /* counts, until its time is over */
-	assert_int_equal(give(w, ikeclient_liveness(&w->c)).len, 0);
-	expire(w, HALF_OPEN_S);
+	assert_int_equal(world_give(w, ikeclient_liveness(&w->c)).len, 0);
+	world_expire(w, HALF_OPEN_S);
 	assert_int_equal(responder_count_half_open(w->r), 0);
 	assert_int_equal(responder_next_expiry(w->r), UINT64_MAX);
 }
@@ -399,10 +202,10 @@ static void test_wrong_psk(void **state)
 	struct world w;
 
 	(void)state;
-	start(&w);
-	new_client(&w, ALICE, "wrong");
+	world_start(&w);
+	world_new_client(&w, ALICE, "wrong");
 	check_auth_failure(&w);
-	stop(&w);
+	world_stop(&w);
 }
 
 static void test_unknown_identity(void **state)
@@ -410,10 +213,10 @@ static void test_unknown_identity(void **state)
 	struct world w;
 
 	(void)state;
-	start(&w);
-	new_client(&w, "mallory.example", ALICE_PSK);
+	world_start(&w);
+	world_new_client(&w, "mallory.example", ALICE_PSK);
 	check_auth_failure(&w);
-	stop(&w);
+	world_stop(&w);
 }
 
 static void count_line(void *ctx, enum log_level level, enum log_group group, const char *line)
@@ -432,26 +235,26 @@ static void test_strangers_cannot_fill_the_log(void **state)
 	const struct logger lg = { LOG_LEVEL_INFO, count_line, &lines };
 
 	(void)state;
-	start(&w);
+	world_start(&w);
 	responder_free(w.r);
 	w.conf.half_open_max = 2000;
 	w.conf.cookie_above = 2000;
 	w.r = responder_new(&w.conf, w.policy, w.crypto, &w.rng, &lg);
 	for (int i = 0; i < 500; i++) {
-		new_client(&w, "mallory.example", ALICE_PSK);
-		init(&w);
-		give(&w, ikeclient_auth_request(&w.c));
+		world_new_client(&w, "mallory.example", ALICE_PSK);
+		world_init(&w);
+		world_give(&w, ikeclient_auth_request(&w.c));
 	}
-	assert_int_equal(counter(&w, RESPONDER_AUTH_FAILED), 500);
+	assert_int_equal(world_counter(&w, RESPONDER_AUTH_FAILED), 500);
 	assert_in_range(lines, 1, 30);
 	/* A while later it says how many it did not write. */
 	w.now += 10000;
 	lines = 0;
-	new_client(&w, "mallory.example", ALICE_PSK);
-	init(&w);
-	give(&w, ikeclient_auth_request(&w.c));
+	world_new_client(&w, "mallory.example", ALICE_PSK);
+	world_init(&w);
+	world_give(&w, ikeclient_auth_request(&w.c));
 	assert_int_equal(lines, 2);
-	stop(&w);
+	world_stop(&w);
 }
 
 static void test_invalid_ke_and_no_proposal(void **state)
@@ -459,11 +262,11 @@ static void test_invalid_ke_and_no_proposal(void **state)
 	struct world w;
 
 	(void)state;
-	start(&w);
+	world_start(&w);
 	ikeclient_free(&w.c);
 	ikeclient_init(&w.c, w.crypto, &w.rng, "aes256gcm16-prfsha256-ecp256", ESP_SUITE, ALICE,
 		       ALICE_PSK);
-	assert_int_equal(ikeclient_take_init(&w.c, give(&w, ikeclient_init_request(&w.c))),
+	assert_int_equal(ikeclient_take_init(&w.c, world_give(&w, ikeclient_init_request(&w.c))),
 			 ERR_BAD_STATE);
 	assert_int_equal(w.c.notify, NOTIFY_NO_PROPOSAL_CHOSEN);
 	/* X25519 is offered, but the KE payload is of another group. */
@@ -482,11 +285,11 @@ static void test_invalid_ke_and_no_proposal(void **state)
 		}
 		assert_non_null(ke_group);
 		*ke_group = KEX_ECP_256;
-		assert_int_equal(ikeclient_take_init(&w.c, give(&w, m)), ERR_BAD_STATE);
+		assert_int_equal(ikeclient_take_init(&w.c, world_give(&w, m)), ERR_BAD_STATE);
 	}
 	assert_int_equal(w.c.notify, NOTIFY_INVALID_KE_PAYLOAD);
 	assert_int_equal(responder_count_half_open(w.r), 0);
-	stop(&w);
+	world_stop(&w);
 }
 
 static void test_cookie(void **state)
@@ -495,24 +298,25 @@ static void test_cookie(void **state)
 	struct endpoint elsewhere;
 
 	(void)state;
-	start(&w);
+	world_start(&w);
 	w.conf.cookie_above = 0;
-	restart_responder(&w);
-	assert_int_equal(ikeclient_take_init(&w.c, give(&w, ikeclient_init_request(&w.c))),
+	world_restart(&w);
+	assert_int_equal(ikeclient_take_init(&w.c, world_give(&w, ikeclient_init_request(&w.c))),
 			 ERR_BAD_STATE);
 	assert_int_equal(w.c.notify, NOTIFY_COOKIE);
 	assert_int_equal(responder_count_half_open(w.r), 0);
 	/* From another address the cookie is no cookie: a new one is asked for. */
 	elsewhere = w.path.remote;
 	w.path.remote.ip.octets[3]++;
-	give(&w, ikeclient_init_request(&w.c));
+	world_give(&w, ikeclient_init_request(&w.c));
 	assert_int_equal(responder_count_half_open(w.r), 0);
-	assert_int_equal(counter(&w, RESPONDER_COOKIE), 2);
+	assert_int_equal(world_counter(&w, RESPONDER_COOKIE), 2);
 	w.path.remote = elsewhere;
 	/* Good for one more generation, not longer. */
 	w.now += 60000;
-	assert_int_equal(ikeclient_take_init(&w.c, give(&w, ikeclient_init_request(&w.c))), 0);
-	stop(&w);
+	assert_int_equal(ikeclient_take_init(&w.c, world_give(&w, ikeclient_init_request(&w.c))),
+			 0);
+	world_stop(&w);
 }
 
 static void test_old_cookie(void **state)
@@ -520,10 +324,10 @@ static void test_old_cookie(void **state)
 	struct world w;
 
 	(void)state;
-	start(&w);
+	world_start(&w);
 	w.conf.cookie_above = 0;
-	restart_responder(&w);
-	give(&w, ikeclient_init_request(&w.c));
+	world_restart(&w);
+	world_give(&w, ikeclient_init_request(&w.c));
 	assert_int_equal(ikeclient_take_init(&w.c, (struct bytes){ w.sent, w.sent_len }),
 			 ERR_BAD_STATE);
 	for (int i = 0; i < 2; i++) {
@@ -532,14 +336,15 @@ static void test_old_cookie(void **state)
 		/* Requests of others make the secret change, twice. */
 		w.now += 60000;
 		ikeclient_init(&other, w.crypto, &w.rng, IKE_SUITE, ESP_SUITE, BOB, ALICE_PSK);
-		give(&w, ikeclient_init_request(&other));
+		world_give(&w, ikeclient_init_request(&other));
 		ikeclient_free(&other);
 	}
-	assert_int_equal(ikeclient_take_init(&w.c, give(&w, ikeclient_init_request(&w.c))),
+	assert_int_equal(ikeclient_take_init(&w.c, world_give(&w, ikeclient_init_request(&w.c))),
 			 ERR_BAD_STATE);
 	assert_int_equal(w.c.notify, NOTIFY_COOKIE);
-	assert_int_equal(ikeclient_take_init(&w.c, give(&w, ikeclient_init_request(&w.c))), 0);
-	stop(&w);
+	assert_int_equal(ikeclient_take_init(&w.c, world_give(&w, ikeclient_init_request(&w.c))),
+			 0);
+	world_stop(&w);
 }
 
 static void test_retransmissions(void **state)
@@ -550,11 +355,11 @@ static void test_retransmissions(void **state)
 	size_t len;
 
 	(void)state;
-	start(&w);
-	m = give(&w, ikeclient_init_request(&w.c));
+	world_start(&w);
+	m = world_give(&w, ikeclient_init_request(&w.c));
 	memcpy(first, m.ptr, m.len);
 	len = m.len;
-	again = give(&w, (struct bytes){ w.c.message1, w.c.message1_len });
+	again = world_give(&w, (struct bytes){ w.c.message1, w.c.message1_len });
 	assert_int_equal(again.len, len);
 	assert_memory_equal(again.ptr, first, len);
 	assert_int_equal(responder_count_half_open(w.r), 1);
@@ -563,18 +368,18 @@ static void test_retransmissions(void **state)
 	m = ikeclient_auth_request(&w.c);
 	memcpy(request, m.ptr, m.len);
 	m.ptr = request;
-	again = give(&w, m);
+	again = world_give(&w, m);
 	memcpy(first, again.ptr, again.len);
 	len = again.len;
-	again = give(&w, m);
+	again = world_give(&w, m);
 	assert_int_equal(again.len, len);
 	assert_memory_equal(again.ptr, first, len);
 	assert_int_equal(w.n_add + w.n_up, 0);
-	assert_int_equal(counter(&w, RESPONDER_RETRANSMIT), 2);
+	assert_int_equal(world_counter(&w, RESPONDER_RETRANSMIT), 2);
 	/* Past IKE_AUTH, the old IKE_SA_INIT gets nothing. */
-	assert_int_equal(give(&w, (struct bytes){ w.c.message1, w.c.message1_len }).len, 0);
+	assert_int_equal(world_give(&w, (struct bytes){ w.c.message1, w.c.message1_len }).len, 0);
 	assert_int_equal(responder_count_half_open(w.r), 0);
-	stop(&w);
+	world_stop(&w);
 }
 
 static void test_delete_ike(void **state)
@@ -586,23 +391,23 @@ static void test_delete_ike(void **state)
 	struct bytes m;
 
 	(void)state;
-	start(&w);
-	establish(&w);
+	world_start(&w);
+	world_establish(&w);
 	m = ikeclient_delete_ike(&w.c);
 	memcpy(request, m.ptr, m.len);
 	m.ptr = request;
-	assert_int_equal(ikeclient_open(&w.c, give(&w, m), &h, &list), 0);
+	assert_int_equal(ikeclient_open(&w.c, world_give(&w, m), &h, &list), 0);
 	assert_int_equal(list.n, 0);
 	assert_int_equal(w.n_remove, 1);
 	assert_int_equal(w.n_down, 1);
 	assert_int_equal(w.reason, REASON_DELETED);
 	assert_int_equal(responder_count_established(w.r), 0);
-	assert_true(give(&w, m).len > 0); /* its answer was lost */
-	assert_int_equal(give(&w, ikeclient_liveness(&w.c)).len, 0);
-	expire(&w, LINGER_MAX);
-	assert_int_equal(give(&w, m).len, 0);
+	assert_true(world_give(&w, m).len > 0); /* its answer was lost */
+	assert_int_equal(world_give(&w, ikeclient_liveness(&w.c)).len, 0);
+	world_expire(&w, LINGER_MAX);
+	assert_int_equal(world_give(&w, m).len, 0);
 	assert_int_equal(responder_next_expiry(w.r), UINT64_MAX);
-	stop(&w);
+	world_stop(&w);
 }
 
 static void test_delete_child(void **state)
@@ -614,10 +419,10 @@ static void test_delete_child(void **state)
 	struct bytes body;
 
 	(void)state;
-	start(&w);
-	establish(&w);
-	assert_int_equal(ikeclient_open(&w.c, give(&w, ikeclient_delete_child(&w.c)), &h, &list),
-			 0);
+	world_start(&w);
+	world_establish(&w);
+	assert_int_equal(
+	    ikeclient_open(&w.c, world_give(&w, ikeclient_delete_child(&w.c)), &h, &list), 0);
 	assert_int_equal(payload_get(&list, PAYLOAD_DELETE, &body), 0);
 	assert_int_equal(delete_decode(body, &d), 0);
 	assert_int_equal(d.count, 1);
@@ -625,11 +430,11 @@ static void test_delete_child(void **state)
 	assert_int_equal(w.n_changed, 1);
 	assert_int_equal(w.peer.n_children, 0);
 	/* Once more: known no longer, so no Delete in the answer. */
-	assert_int_equal(ikeclient_open(&w.c, give(&w, ikeclient_delete_child(&w.c)), &h, &list),
-			 0);
+	assert_int_equal(
+	    ikeclient_open(&w.c, world_give(&w, ikeclient_delete_child(&w.c)), &h, &list), 0);
 	assert_int_equal(list.n, 0);
 	assert_int_equal(w.n_remove, 0);
-	stop(&w);
+	world_stop(&w);
 }
 
 /* HDR, SK {N(AUTHENTICATION_FAILED)} --> : the peer does not believe who we are. */
@@ -639,17 +444,17 @@ static void test_peer_rejects_us(void **state)
 	struct world w;
 
 	(void)state;
-	start(&w);
-	establish(&w);
-	assert_true(
-	    give(&w, ikeclient_seal(&w.c, EXCHANGE_INFORMATIONAL, w.c.next_id++, PAYLOAD_NOTIFY,
-				    (struct bytes){ rejection, sizeof(rejection) }))
-		.len > 0);
+	world_start(&w);
+	world_establish(&w);
+	assert_true(world_give(&w, ikeclient_seal(&w.c, EXCHANGE_INFORMATIONAL, w.c.next_id++,
+						  PAYLOAD_NOTIFY,
+						  (struct bytes){ rejection, sizeof(rejection) }))
+			.len > 0);
 	assert_int_equal(w.n_down, 1);
 	assert_int_equal(w.reason, REASON_REJECTED);
 	assert_int_equal(w.n_remove, 1);
 	assert_int_equal(responder_count_established(w.r), 0);
-	stop(&w);
+	world_stop(&w);
 }
 
 static void test_liveness_of_the_peer(void **state)
@@ -660,27 +465,27 @@ static void test_liveness_of_the_peer(void **state)
 	struct bytes request;
 
 	(void)state;
-	start(&w);
-	establish(&w);
+	world_start(&w);
+	world_establish(&w);
 	/* A sign of life puts it off. */
 	w.now += DPD_MS - 1;
 	responder_child_heard(w.r, w.now, w.child_id, NULL);
-	expire(&w, 1);
+	world_expire(&w, 1);
 	assert_int_equal(w.n_sent, 0);
-	expire(&w, DPD_MS);
+	world_expire(&w, DPD_MS);
 	assert_int_equal(w.n_sent, 1);
 	request = (struct bytes){ w.sent, w.sent_len };
 	assert_int_equal(ikeclient_open(&w.c, request, &h, &list), 0);
 	assert_int_equal(h.flags, 0);
 	assert_int_equal(h.message_id, 0);
-	assert_int_equal(give(&w, ikeclient_answer(&w.c, request)).len, 0);
-	expire(&w, DPD_MS - 1);
+	assert_int_equal(world_give(&w, ikeclient_answer(&w.c, request)).len, 0);
+	world_expire(&w, DPD_MS - 1);
 	assert_int_equal(w.n_sent, 0);
-	expire(&w, 1);
+	world_expire(&w, 1);
 	assert_int_equal(w.n_sent, 1);
 	assert_int_equal(ikeclient_open(&w.c, (struct bytes){ w.sent, w.sent_len }, &h, &list), 0);
 	assert_int_equal(h.message_id, 1);
-	stop(&w);
+	world_stop(&w);
 }
 
 static void test_dead_peer(void **state)
@@ -691,13 +496,13 @@ static void test_dead_peer(void **state)
 	int sent = 1;
 
 	(void)state;
-	start(&w);
-	establish(&w);
-	expire(&w, DPD_MS);
+	world_start(&w);
+	world_establish(&w);
+	world_expire(&w, DPD_MS);
 	memcpy(first, w.sent, w.sent_len);
 	len = w.sent_len;
 	for (int i = 0; i < 1000 && w.n_down == 0; i++) {
-		expire(&w, 1000);
+		world_expire(&w, 1000);
 		if (w.n_sent == 0)
 			continue;
 		sent++;
@@ -707,9 +512,9 @@ static void test_dead_peer(void **state)
 	assert_int_equal(w.n_down, 1);
 	assert_int_equal(w.reason, REASON_DEAD);
 	assert_int_equal(sent, 6);
-	expire(&w, LINGER_MAX);
+	world_expire(&w, LINGER_MAX);
 	assert_int_equal(responder_next_expiry(w.r), UINT64_MAX);
-	stop(&w);
+	world_stop(&w);
 }
 
 static void test_half_open_limits(void **state)
@@ -717,21 +522,21 @@ static void test_half_open_limits(void **state)
 	struct world w;
 
 	(void)state;
-	start(&w);
+	world_start(&w);
 	w.conf.half_open_max = 2;
-	restart_responder(&w);
+	world_restart(&w);
 	for (int i = 0; i < 5; i++) {
-		new_client(&w, ALICE, ALICE_PSK);
-		give(&w, ikeclient_init_request(&w.c));
+		world_new_client(&w, ALICE, ALICE_PSK);
+		world_give(&w, ikeclient_init_request(&w.c));
 	}
 	assert_int_equal(responder_count_half_open(w.r), 2);
-	assert_int_equal(counter(&w, RESPONDER_DROP_LIMIT), 3);
-	expire(&w, HALF_OPEN_S);
+	assert_int_equal(world_counter(&w, RESPONDER_DROP_LIMIT), 3);
+	world_expire(&w, HALF_OPEN_S);
 	assert_int_equal(responder_count_half_open(w.r), 0);
-	assert_int_equal(counter(&w, RESPONDER_HALF_OPEN_EXPIRED), 2);
-	new_client(&w, ALICE, ALICE_PSK);
-	establish(&w);
-	stop(&w);
+	assert_int_equal(world_counter(&w, RESPONDER_HALF_OPEN_EXPIRED), 2);
+	world_new_client(&w, ALICE, ALICE_PSK);
+	world_establish(&w);
+	world_stop(&w);
 }
 
 static void test_initial_contact(void **state)
@@ -739,26 +544,26 @@ static void test_initial_contact(void **state)
 	struct world w;
 
 	(void)state;
-	start(&w);
-	establish(&w);
-	new_client(&w, BOB, ALICE_PSK);
-	establish(&w);
-	new_client(&w, ALICE, ALICE_PSK);
-	establish(&w); /* without INITIAL_CONTACT both live */
+	world_start(&w);
+	world_establish(&w);
+	world_new_client(&w, BOB, ALICE_PSK);
+	world_establish(&w);
+	world_new_client(&w, ALICE, ALICE_PSK);
+	world_establish(&w); /* without INITIAL_CONTACT both live */
 	assert_int_equal(responder_count_established(w.r), 3);
-	new_client(&w, ALICE, ALICE_PSK);
+	world_new_client(&w, ALICE, ALICE_PSK);
 	w.c.with_initial_contact = true;
-	establish(&w);
+	world_establish(&w);
 	assert_int_equal(w.n_down, 2);
 	assert_int_equal(w.reason, REASON_REPLACED);
 	assert_int_equal(w.n_remove, 2);
 	assert_int_equal(responder_count_established(w.r), 2);
-	expire(&w, LINGER_MAX);
-	new_client(&w, ALICE, ALICE_PSK);
+	world_expire(&w, LINGER_MAX);
+	world_new_client(&w, ALICE, ALICE_PSK);
 	w.c.with_initial_contact = true;
-	establish(&w);
+	world_establish(&w);
 	assert_int_equal(w.n_down, 1);
-	stop(&w);
+	world_stop(&w);
 }
 
 /* One peer cannot fill the memory: its oldest SA goes when there are more than eight. */
@@ -768,29 +573,29 @@ static void test_sas_of_one_peer_are_bounded(void **state)
 	uint64_t first;
 
 	(void)state;
-	start(&w);
-	establish(&w);
+	world_start(&w);
+	world_establish(&w);
 	first = w.c.spi_r;
 	for (int i = 1; i < 8; i++) {
-		new_client(&w, ALICE, ALICE_PSK);
-		establish(&w);
+		world_new_client(&w, ALICE, ALICE_PSK);
+		world_establish(&w);
 		assert_int_equal(w.n_down, 0);
 	}
-	new_client(&w, BOB, ALICE_PSK);
-	establish(&w);
+	world_new_client(&w, BOB, ALICE_PSK);
+	world_establish(&w);
 	assert_int_equal(w.n_down, 0);
 	for (int i = 0; i < 20; i++) {
-		new_client(&w, ALICE, ALICE_PSK);
-		init(&w);
-		assert_int_equal(ikeclient_take_auth(&w.c, give(&w, ikeclient_auth_request(&w.c))),
-				 0);
+		world_new_client(&w, ALICE, ALICE_PSK);
+		world_init(&w);
+		assert_int_equal(
+		    ikeclient_take_auth(&w.c, world_give(&w, ikeclient_auth_request(&w.c))), 0);
 		assert_int_equal(w.n_down, 1);
 		assert_int_equal(w.reason, REASON_TOO_MANY);
 		if (i == 0)
 			assert_int_equal(w.closed_spi, first);
 	}
 	assert_int_equal(responder_count_established(w.r), 9);
-	stop(&w);
+	world_stop(&w);
 }
 
 static void test_peer_is_followed(void **state)
@@ -801,27 +606,27 @@ static void test_peer_is_followed(void **state)
 	struct bytes m;
 
 	(void)state;
-	start(&w);
-	establish(&w);
+	world_start(&w);
+	world_establish(&w);
 	m = ikeclient_liveness(&w.c);
 	memcpy(old, m.ptr, m.len);
 	m.ptr = old;
-	give(&w, m);
+	world_give(&w, m);
 	w.path.remote.port = 61000;
-	give(&w, m); /* an old message from there moves nobody, but is answered there */
+	world_give(&w, m); /* an old message from there moves nobody, but is answered there */
 	assert_int_equal(w.n_changed + w.n_move, 0);
 	assert_int_equal(w.sent_path.remote.port, 61000);
-	give(&w, ikeclient_liveness(&w.c));
+	world_give(&w, ikeclient_liveness(&w.c));
 	assert_int_equal(w.n_changed, 1);
 	assert_int_equal(w.n_move, 1);
 	assert_int_equal(w.peer.path.remote.port, 61000);
 	there = w.path.remote;
 	there.port = 62000;
 	responder_child_heard(w.r, w.now, w.child_id, &there);
-	collect(&w);
+	world_collect(&w);
 	assert_int_equal(w.n_move, 1);
 	assert_int_equal(w.peer.path.remote.port, 62000);
-	stop(&w);
+	world_stop(&w);
 }
 
 static void test_redirected_peer(void **state)
@@ -829,23 +634,24 @@ static void test_redirected_peer(void **state)
 	struct world w;
 
 	(void)state;
-	start(&w);
+	world_start(&w);
 	assert_int_equal(ip_parse("192.0.2.10", &w.c.redirected_from), 0);
 	/* The response waits until a strongSwan is ready for it; asking again changes nothing. */
-	assert_int_equal(give(&w, ikeclient_init_request(&w.c)).len, 0);
-	assert_int_equal(give(&w, (struct bytes){ w.c.message1, w.c.message1_len }).len, 0);
+	assert_int_equal(world_give(&w, ikeclient_init_request(&w.c)).len, 0);
+	assert_int_equal(world_give(&w, (struct bytes){ w.c.message1, w.c.message1_len }).len, 0);
 	assert_int_equal(responder_count_half_open(w.r), 1);
-	expire(&w, 10);
+	world_expire(&w, 10);
 	assert_int_equal(w.n_sent, 1);
 	assert_int_equal(ikeclient_take_init(&w.c, (struct bytes){ w.sent, w.sent_len }), 0);
-	assert_int_equal(ikeclient_take_auth(&w.c, give(&w, ikeclient_auth_request(&w.c))), 0);
+	assert_int_equal(ikeclient_take_auth(&w.c, world_give(&w, ikeclient_auth_request(&w.c))),
+			 0);
 	assert_true(w.peer.is_redirectable);
 	assert_true(ip_is_equal(&w.peer.redirected_from, &w.c.redirected_from));
-	new_client(&w, BOB, ALICE_PSK);
+	world_new_client(&w, BOB, ALICE_PSK);
 	w.c.with_redirect_support = false;
-	establish(&w);
+	world_establish(&w);
 	assert_false(w.peer.is_redirectable);
-	stop(&w);
+	world_stop(&w);
 }
 
 static void test_create_child_is_refused(void **state)
@@ -856,18 +662,19 @@ static void test_create_child_is_refused(void **state)
 	struct notify n;
 
 	(void)state;
-	start(&w);
-	establish(&w);
-	assert_int_equal(ikeclient_open(&w.c,
-					give(&w, ikeclient_seal(&w.c, EXCHANGE_CREATE_CHILD_SA,
-								w.c.next_id++, 0, nothing)),
-					&h, &list),
-			 0);
+	world_start(&w);
+	world_establish(&w);
+	assert_int_equal(
+	    ikeclient_open(&w.c,
+			   world_give(&w, ikeclient_seal(&w.c, EXCHANGE_CREATE_CHILD_SA,
+							 w.c.next_id++, 0, nothing)),
+			   &h, &list),
+	    0);
 	assert_int_equal(list.n, 1);
 	assert_int_equal(notify_decode(list.items[0].body, &n), 0);
 	assert_int_equal(n.type, NOTIFY_NO_ADDITIONAL_SAS);
 	assert_int_equal(responder_count_established(w.r), 1);
-	stop(&w);
+	world_stop(&w);
 }
 
 /* HDR(38), Ni, N(TICKET_OPAQUE) -->  <-- HDR(38), N(TICKET_NACK) */
@@ -888,18 +695,18 @@ static void test_resumption_gets_nack(void **state)
 	struct bytes m;
 
 	(void)state;
-	start(&w);
+	world_start(&w);
 	payload_put(&p, PAYLOAD_NONCE, (struct bytes){ w.c.ni, sizeof(w.c.ni) });
 	payload_open(&p, PAYLOAD_NOTIFY);
 	notify_encode(&wr, &n);
 	payload_close(&p);
 	message_close(&p);
 	assert_int_equal(wr_finish(&wr, &m), 0);
-	m = give(&w, m);
+	m = world_give(&w, m);
 	assert_int_equal(m.len, 36);
 	assert_int_equal(m.ptr[34] << 8 | m.ptr[35], NOTIFY_TICKET_NACK);
 	assert_int_equal(responder_count_half_open(w.r), 0);
-	stop(&w);
+	world_stop(&w);
 }
 
 /* Every exchange in every state, as request and response: only what the table lists is answered. */
@@ -913,7 +720,9 @@ static void check_unlisted(struct world *w, int allowed_request)
 		if (exchanges[i] == allowed_request)
 			continue;
 		assert_int_equal(
-		    give(w, ikeclient_seal(&w->c, exchanges[i], w->c.next_id, 0, nothing)).len, 0);
+		    world_give(w, ikeclient_seal(&w->c, exchanges[i], w->c.next_id, 0, nothing))
+			.len,
+		    0);
 		assert_int_equal(w->n_add + w->n_remove + w->n_up + w->n_down + w->n_changed, 0);
 	}
 	assert_int_equal(responder_count_established(w->r), established);
@@ -925,22 +734,24 @@ static void test_unlisted_messages_change_nothing(void **state)
 	struct world w;
 
 	(void)state;
-	start(&w);
-	init(&w);
+	world_start(&w);
+	world_init(&w);
 	check_unlisted(&w, EXCHANGE_IKE_AUTH);
-	assert_int_equal(ikeclient_take_auth(&w.c, give(&w, ikeclient_auth_request(&w.c))), 0);
+	assert_int_equal(ikeclient_take_auth(&w.c, world_give(&w, ikeclient_auth_request(&w.c))),
+			 0);
 	{
 		static const uint8_t refused[] = { 35, 39, 43, 44, 200 };
 
 		for (size_t i = 0; i < sizeof(refused); i++)
-			assert_int_equal(
-			    give(&w, ikeclient_seal(&w.c, refused[i], w.c.next_id, 0, nothing)).len,
-			    0);
+			assert_int_equal(world_give(&w, ikeclient_seal(&w.c, refused[i],
+								       w.c.next_id, 0, nothing))
+					     .len,
+					 0);
 	}
-	give(&w, ikeclient_delete_ike(&w.c));
+	world_give(&w, ikeclient_delete_ike(&w.c));
 	check_unlisted(&w, -1);
 	assert_int_equal(responder_count_established(w.r), 0);
-	stop(&w);
+	world_stop(&w);
 }
 
 static void test_window(void **state)
@@ -948,18 +759,21 @@ static void test_window(void **state)
 	struct world w;
 
 	(void)state;
-	start(&w);
-	establish(&w);
-	assert_int_equal(
-	    give(&w, ikeclient_seal(&w.c, EXCHANGE_INFORMATIONAL, w.c.next_id + 1, 0, nothing)).len,
-	    0);
-	assert_int_equal(give(&w, ikeclient_seal(&w.c, EXCHANGE_INFORMATIONAL, 0, 0, nothing)).len,
+	world_start(&w);
+	world_establish(&w);
+	assert_int_equal(world_give(&w, ikeclient_seal(&w.c, EXCHANGE_INFORMATIONAL,
+						       w.c.next_id + 1, 0, nothing))
+			     .len,
 			 0);
 	assert_int_equal(
-	    give(&w, ikeclient_seal(&w.c, EXCHANGE_INFORMATIONAL, UINT32_MAX, 0, nothing)).len, 0);
-	assert_int_equal(counter(&w, RESPONDER_DROP_WINDOW), 3);
-	assert_true(give(&w, ikeclient_liveness(&w.c)).len > 0);
-	stop(&w);
+	    world_give(&w, ikeclient_seal(&w.c, EXCHANGE_INFORMATIONAL, 0, 0, nothing)).len, 0);
+	assert_int_equal(
+	    world_give(&w, ikeclient_seal(&w.c, EXCHANGE_INFORMATIONAL, UINT32_MAX, 0, nothing))
+		.len,
+	    0);
+	assert_int_equal(world_counter(&w, RESPONDER_DROP_WINDOW), 3);
+	assert_true(world_give(&w, ikeclient_liveness(&w.c)).len > 0);
+	world_stop(&w);
 }
 
 /* Authentic and malformed: INVALID_SYNTAX, and the SA is gone (RFC 7296, 2.21). */
@@ -972,20 +786,20 @@ static void test_malformed_inside(void **state)
 	struct notify n;
 
 	(void)state;
-	start(&w);
-	establish(&w);
+	world_start(&w);
+	world_establish(&w);
 	assert_int_equal(
 	    ikeclient_open(
 		&w.c,
-		give(&w, ikeclient_seal(&w.c, EXCHANGE_INFORMATIONAL, w.c.next_id++, PAYLOAD_NOTIFY,
-					(struct bytes){ cut, sizeof(cut) })),
+		world_give(&w, ikeclient_seal(&w.c, EXCHANGE_INFORMATIONAL, w.c.next_id++,
+					      PAYLOAD_NOTIFY, (struct bytes){ cut, sizeof(cut) })),
 		&h, &list),
 	    0);
 	assert_int_equal(notify_decode(list.items[0].body, &n), 0);
 	assert_int_equal(n.type, NOTIFY_INVALID_SYNTAX);
 	assert_int_equal(w.n_down, 1);
 	assert_int_equal(responder_count_established(w.r), 0);
-	stop(&w);
+	world_stop(&w);
 }
 
 static void test_unknown_critical_inside(void **state)
@@ -997,20 +811,21 @@ static void test_unknown_critical_inside(void **state)
 	struct notify n;
 
 	(void)state;
-	start(&w);
-	establish(&w);
+	world_start(&w);
+	world_establish(&w);
 	assert_int_equal(
-	    ikeclient_open(&w.c,
-			   give(&w, ikeclient_seal(&w.c, EXCHANGE_INFORMATIONAL, w.c.next_id++, 200,
-						   (struct bytes){ critical, sizeof(critical) })),
-			   &h, &list),
+	    ikeclient_open(
+		&w.c,
+		world_give(&w, ikeclient_seal(&w.c, EXCHANGE_INFORMATIONAL, w.c.next_id++, 200,
+					      (struct bytes){ critical, sizeof(critical) })),
+		&h, &list),
 	    0);
 	assert_int_equal(notify_decode(list.items[0].body, &n), 0);
 	assert_int_equal(n.type, NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD);
 	assert_int_equal(n.data.len, 1);
 	assert_int_equal(n.data.ptr[0], 200);
 	assert_int_equal(responder_count_established(w.r), 1);
-	stop(&w);
+	world_stop(&w);
 }
 
 static void test_forged_messages(void **state)
@@ -1020,19 +835,19 @@ static void test_forged_messages(void **state)
 	struct bytes m;
 
 	(void)state;
-	start(&w);
-	establish(&w);
+	world_start(&w);
+	world_establish(&w);
 	m = ikeclient_delete_ike(&w.c);
 	for (size_t i = 0; i < m.len; i++) {
 		memcpy(copy, m.ptr, m.len);
 		copy[i] ^= 0x40;
-		give(&w, (struct bytes){ copy, m.len });
+		world_give(&w, (struct bytes){ copy, m.len });
 		assert_int_equal(w.n_sent + w.n_down, 0);
 	}
 	assert_int_equal(responder_count_established(w.r), 1);
-	assert_true(give(&w, m).len > 0);
+	assert_true(world_give(&w, m).len > 0);
 	assert_int_equal(responder_count_established(w.r), 0);
-	stop(&w);
+	world_stop(&w);
 }
 
 /* Whatever is done to a message, sealed with the right keys or not: no crash, nothing left over. */
@@ -1042,16 +857,16 @@ static void test_mutations(void **state)
 	uint8_t chain[IKECLIENT_MESSAGE_MAX], first;
 
 	(void)state;
-	start(&w);
+	world_start(&w);
 	w.conf.half_open_max = 10000;
 	w.conf.cookie_above = 10000;
-	restart_responder(&w);
+	world_restart(&w);
 	for (int round = 0; round < 2000; round++) {
 		struct bytes inner;
 		uint64_t random;
 
-		new_client(&w, ALICE, ALICE_PSK);
-		init(&w);
+		world_new_client(&w, ALICE, ALICE_PSK);
+		world_init(&w);
 		inner = ikeclient_auth_chain(&w.c, &first);
 		memcpy(chain, inner.ptr, inner.len);
 		for (int k = 0; k <= round % 4; k++) {
@@ -1060,19 +875,19 @@ static void test_mutations(void **state)
 		}
 		if (round % 3 == 0)
 			inner.len = 1 + (size_t)(random >> 40) % inner.len;
-		give(&w, ikeclient_seal(&w.c, EXCHANGE_IKE_AUTH, 1, first,
-					(struct bytes){ chain, inner.len }));
-		give(&w, ikeclient_seal(&w.c, EXCHANGE_INFORMATIONAL, 2, first,
-					(struct bytes){ chain, inner.len }));
-		give(&w, ikeclient_seal(&w.c, EXCHANGE_INFORMATIONAL, 3, 0, nothing));
+		world_give(&w, ikeclient_seal(&w.c, EXCHANGE_IKE_AUTH, 1, first,
+					      (struct bytes){ chain, inner.len }));
+		world_give(&w, ikeclient_seal(&w.c, EXCHANGE_INFORMATIONAL, 2, first,
+					      (struct bytes){ chain, inner.len }));
+		world_give(&w, ikeclient_seal(&w.c, EXCHANGE_INFORMATIONAL, 3, 0, nothing));
 	}
 	w.c.next_id = 0;
 	for (uint64_t end = w.now + 3 * DPD_MS + HALF_OPEN_S; w.now < end;)
-		expire(&w, 1000);
+		world_expire(&w, 1000);
 	assert_int_equal(responder_count_half_open(w.r), 0);
 	assert_int_equal(responder_count_established(w.r), 0);
 	assert_int_equal(responder_next_expiry(w.r), UINT64_MAX);
-	stop(&w);
+	world_stop(&w);
 }
 
 static void test_nonsense_configuration(void **state)
@@ -1081,7 +896,7 @@ static void test_nonsense_configuration(void **state)
 	struct responder_conf bad;
 
 	(void)state;
-	start(&w);
+	world_start(&w);
 	bad = w.conf;
 	bad.member = 192;
 	assert_null(responder_new(&bad, w.policy, w.crypto, &w.rng, NULL));
@@ -1091,7 +906,7 @@ static void test_nonsense_configuration(void **state)
 	bad = w.conf;
 	bad.n_suites = 0;
 	assert_null(responder_new(&bad, w.policy, w.crypto, &w.rng, NULL));
-	stop(&w);
+	world_stop(&w);
 }
 
 static void test_identity_texts(void **state)
