@@ -6,6 +6,8 @@
 #include "common/ikev2/sa.h"
 #include "common/ikev2/sk.h"
 
+#define ID_SIZE_MAX 1024
+
 static const struct bytes nothing = { NULL, 0 };
 
 static void require(bool is_so)
@@ -194,13 +196,13 @@ int ikeclient_take_init(struct ikeclient *c, struct bytes message)
 	return take_keys(c, &list);
 }
 
-static struct bytes own_id(const struct ikeclient *c, uint8_t buf[260])
+static struct bytes own_id(const struct ikeclient *c, uint8_t buf[ID_SIZE_MAX])
 {
 	struct id_body id = { ID_FQDN, { (const uint8_t *)c->id, strlen(c->id) } };
-	struct wr w = wr_init(buf, 260);
+	struct wr w = wr_init(buf, ID_SIZE_MAX);
 	struct bytes out;
 
-	id_encode(&w, &id);
+	id_encode(&w, c->idi != NULL ? c->idi : &id);
 	require(wr_finish(&w, &out) == 0);
 	return out;
 }
@@ -215,6 +217,8 @@ static void put_auth(struct ikeclient *c, struct payload_writer *p, struct bytes
 				 (struct bytes){ c->message1, c->message1_len },
 				 (struct bytes){ c->nr, c->nr_len }, key_bytes(&c->keys.pi), id,
 				 data) == 0);
+	if (c->auth_method != 0)
+		auth.method = c->auth_method;
 	payload_open(p, PAYLOAD_AUTH);
 	auth_encode(p->w, &auth);
 	payload_close(p);
@@ -224,7 +228,7 @@ struct bytes ikeclient_auth_chain(struct ikeclient *c, uint8_t *first)
 {
 	struct wr w = wr_init(c->plain, sizeof(c->plain));
 	struct payload_writer p = chain_open(&w);
-	uint8_t spi[4], id_buf[260];
+	uint8_t spi[4], id_buf[ID_SIZE_MAX];
 	struct wr spi_writer = wr_init(spi, sizeof(spi));
 	struct sa_payload sa;
 	struct bytes out, id = own_id(c, id_buf);
@@ -273,6 +277,11 @@ struct bytes ikeclient_seal(struct ikeclient *c, uint8_t exchange, uint32_t id, 
 			    struct bytes inner)
 {
 	return seal(c, exchange, IKE_FLAG_INITIATOR, id, first, inner);
+}
+
+struct bytes ikeclient_seal_answer(struct ikeclient *c, uint8_t exchange, uint32_t id)
+{
+	return seal(c, exchange, IKE_FLAG_INITIATOR | IKE_FLAG_RESPONSE, id, 0, nothing);
 }
 
 struct bytes ikeclient_auth_request(struct ikeclient *c)
@@ -411,6 +420,5 @@ struct bytes ikeclient_answer(struct ikeclient *c, struct bytes request)
 	struct ike_header h;
 
 	require(ike_header_decode(request, &h) == 0);
-	return seal(c, h.exchange, IKE_FLAG_INITIATOR | IKE_FLAG_RESPONSE, h.message_id, 0,
-		    nothing);
+	return ikeclient_seal_answer(c, h.exchange, h.message_id);
 }

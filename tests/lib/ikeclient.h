@@ -20,7 +20,9 @@ struct ikeclient {
 	const struct rng *rng; /* borrowed */
 	struct ike_suite suite;
 	struct esp_suite esp;
-	const char *id; /* FQDN */
+	const char *id;            /* FQDN */
+	const struct id_body *idi; /* instead of id, if not NULL */
+	uint8_t auth_method;       /* 0: shared key */
 	const char *psk;
 	struct ts_list tsi, tsr; /* asked for; after IKE_AUTH what was granted */
 	struct endpoint local, remote;
@@ -69,6 +71,9 @@ struct bytes ikeclient_auth_chain(struct ikeclient *c, uint8_t *first);
 struct bytes ikeclient_seal(struct ikeclient *c, uint8_t exchange, uint32_t id, uint8_t first,
 			    struct bytes inner);
 struct bytes ikeclient_auth_request(struct ikeclient *c);
+
+/* An empty response of that exchange and message ID, asked for or not. */
+struct bytes ikeclient_seal_answer(struct ikeclient *c, uint8_t exchange, uint32_t id);
 
 /* 0: authenticated, with Child SA. ERR_BAD_STATE: a notify, see c->notify. */
 MUST_USE int ikeclient_take_auth(struct ikeclient *c, struct bytes message);

@@ -622,6 +622,7 @@ static void test_peer_is_followed(void **state)
 	assert_int_equal(w.peer.path.remote.port, 61000);
 	there = w.path.remote;
 	there.port = 62000;
+	w.now += 1000;
 	responder_child_heard(w.r, w.now, w.child_id, &there);
 	world_collect(&w);
 	assert_int_equal(w.n_move, 1);

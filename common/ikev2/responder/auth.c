@@ -14,7 +14,8 @@
  * Whether the identity or the key was wrong is not to be told, by content or by time: an unknown
  * identity is checked against a key that nobody has.
  */
-#define SAS_PER_PEER 8
+#define SAS_PER_PEER    8
+#define CLOSED_PER_PEER 8 /* that wait for a repeated request */
 
 struct auth_request {
 	struct bytes idi_body; /* as on the wire: it is what AUTH covers */
@@ -66,9 +67,7 @@ static void refuse(struct responder *r, struct ike_sa *sa, uint64_t now_ms,
 {
 	respond_notify(r, sa, req->path, EXCHANGE_IKE_AUTH, req->header.message_id, type,
 		       (struct bytes){ NULL, 0 });
-	ike_sa_change_state(r, sa, SA_FAILED, why);
-	ike_sa_forget_half_open(sa);
-	ike_sa_set_timer(r, sa, now_ms + r->conf.half_open_timeout_ms);
+	ike_sa_fail(r, sa, now_ms, why);
 }
 
 /* Same work whether or not there is such a peer. */
@@ -131,22 +130,29 @@ static uint16_t make_child(struct responder *r, struct ike_sa *sa, const struct 
 /*
  * Of the peer's older SAs only the newest few stay. None if it says INITIAL_CONTACT, which means
  * that it has no others (RFC 7296, 2.4); else enough for a peer that is on its way from one to the
- * next, and no more: one peer must not fill the memory.
+ * next, and no more: one peer must not fill the memory, nor the list of its SAs grow long.
  */
 static void replace_older(struct responder *r, const struct ike_sa *sa, uint64_t now_ms)
 {
 	size_t keep = sa->is_initial_contact ? 0 : SAS_PER_PEER - 1;
+	size_t keep_closed = CLOSED_PER_PEER;
 	struct ike_sa *next;
 
 	for (struct ike_sa *old = sa->older; old != NULL; old = next) {
 		next = old->older;
-		if (old->state != SA_ESTABLISHED)
-			continue;
-		if (keep > 0)
+		if (old->state == SA_ESTABLISHED && keep > 0) {
 			keep--;
-		else
+			continue;
+		}
+		if (old->state == SA_ESTABLISHED)
 			ike_sa_close(r, old, now_ms,
 				     sa->is_initial_contact ? REASON_REPLACED : REASON_TOO_MANY);
+		if (old->state != SA_CLOSED)
+			continue;
+		if (keep_closed > 0)
+			keep_closed--;
+		else
+			ike_sa_free(r, old);
 	}
 }
 
@@ -263,8 +269,5 @@ void auth_finish(struct responder *r, struct ike_sa *sa, uint64_t now_ms)
 						 : notify_name(sa->child_error));
 	replace_older(r, sa, now_ms);
 	action_peer(r, ACTION_PEER_UP, sa, REASON_DELETED);
-	if (r->conf.dpd_ms > 0)
-		ike_sa_set_timer(r, sa, now_ms + r->conf.dpd_ms);
-	else
-		timers_clear(&r->timers, &sa->timer);
+	ike_sa_set_timer(r, sa, r->conf.dpd_ms > 0 ? now_ms + r->conf.dpd_ms : UINT64_MAX);
 }

@@ -26,7 +26,8 @@
  *
  * FAILED and CLOSED keep the keys and the last response for a while, because the peer repeats its
  * request until it is answered. They take no other message. FAILED counts as half-open, so that
- * wrong secrets cannot fill the memory; CLOSED counts as nothing.
+ * wrong secrets cannot fill the memory; CLOSED counts as nothing. An IKE_SA_INIT whose public value
+ * is unacceptable ends in FAILED at once, unanswered and without keys.
  */
 enum sa_state {
 	SA_HALF_OPEN,
@@ -91,6 +92,7 @@ struct ike_sa {
 	struct id_body id;              /* of the peer; owned copy */
 	uint8_t *id_octets;
 	bool is_initial_contact;
+	bool has_moved; /* at moved_ms last */
 	bool has_child;
 	uint16_t child_error; /* the notify that says why there is none */
 	struct child child;
@@ -98,6 +100,7 @@ struct ike_sa {
 
 	uint64_t since_ms;
 	uint64_t heard_ms; /* last authentic sign of life */
+	uint64_t moved_ms;
 	struct timer timer;
 	struct ike_sa *older; /* of the same peer */
 	UT_hash_handle hh_spi, hh_init, hh_child, hh_peer;
@@ -163,6 +166,9 @@ bool stranger_may_log(struct responder *r);
 /* The only way to change a state: counts, and logs "old -> new: why". */
 void ike_sa_change_state(struct responder *r, struct ike_sa *sa, enum sa_state state,
 			 const char *why);
+
+/* From half-open to FAILED, for the half-open time. Nothing is sent. */
+void ike_sa_fail(struct responder *r, struct ike_sa *sa, uint64_t now_ms, const char *why);
 
 /* Wipes and frees; the pointer is dead. */
 void ike_sa_free(struct responder *r, struct ike_sa *sa);

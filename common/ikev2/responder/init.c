@@ -263,8 +263,17 @@ static void create(struct responder *r, uint64_t now_ms, const struct request *r
 	err = timers_set(&r->timers, &sa->timer, now_ms + REDIRECTED_DELAY_MS);
 	if (err == 0)
 		err = set_up(r, sa, req, in, &chosen);
+	if (err == ERR_VALUE) {
+		/*
+		 * It has cost us as much as an honest one: so it counts as half-open for a while,
+		 * and a flood of them brings up the COOKIE like any other.
+		 */
+		count(r, RESPONDER_DROP_KE);
+		ike_sa_fail(r, sa, now_ms, "unacceptable public value");
+		return;
+	}
 	if (err != 0) {
-		count(r, err == ERR_VALUE ? RESPONDER_DROP_KE : RESPONDER_DROP_LIMIT);
+		count(r, RESPONDER_DROP_LIMIT);
 		ike_sa_free(r, sa);
 		return;
 	}

@@ -10,6 +10,8 @@
 #define LOG_BURST       20
 #define LOG_INTERVAL_MS 500
 
+#define MOVE_INTERVAL_MS 1000
+
 /* Which protected messages a state takes. What is not listed is dropped and changes nothing. */
 static const struct transition {
 	enum sa_state state;
@@ -131,12 +133,20 @@ static void take_initial(struct responder *r, uint64_t now_ms, const struct requ
 		exchange_resume(r, now_ms, &inner);
 }
 
-/* RFC 7296, 2.23: a peer that moved behind its NAT is followed, on authentic fresh messages. */
+/*
+ * RFC 7296, 2.23: a peer that moved behind its NAT is followed, on authentic fresh messages. Not
+ * more than once in a while, because every move is told to the director: a peer that sends each
+ * packet from another port must not make messages of them all.
+ */
 static void follow(struct responder *r, struct ike_sa *sa, const struct path *path)
 {
 	if (sa->state != SA_ESTABLISHED || sa->is_behind_nat ||
 	    endpoint_is_equal(&sa->path.remote, &path->remote))
 		return;
+	if (sa->has_moved && r->now_ms - sa->moved_ms < MOVE_INTERVAL_MS)
+		return;
+	sa->has_moved = true;
+	sa->moved_ms = r->now_ms;
 	sa->path = *path;
 	if (sa->has_child)
 		action_child_move(r, sa);
@@ -161,13 +171,10 @@ static void take_malformed(struct responder *r, struct ike_sa *sa, uint64_t now_
 	respond_notify(r, sa, req->path, req->header.exchange, req->header.message_id,
 		       is_critical ? NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD : NOTIFY_INVALID_SYNTAX,
 		       is_critical ? data : (struct bytes){ NULL, 0 });
-	if (sa->state == SA_HALF_OPEN) {
-		ike_sa_change_state(r, sa, SA_FAILED, "malformed IKE_AUTH");
-		ike_sa_forget_half_open(sa);
-		ike_sa_set_timer(r, sa, now_ms + r->conf.half_open_timeout_ms);
-	} else if (!is_critical) {
+	if (sa->state == SA_HALF_OPEN)
+		ike_sa_fail(r, sa, now_ms, "malformed IKE_AUTH");
+	else if (!is_critical)
 		ike_sa_close(r, sa, now_ms, REASON_SYNTAX);
-	}
 }
 
 /* True if the message is the next one that we wait for; retransmissions are answered here. */
@@ -275,6 +282,7 @@ void responder_child_heard(struct responder *r, uint64_t now_ms, uint64_t child_
 {
 	struct ike_sa *sa = ike_sa_find_child(r, child_id);
 
+	r->now_ms = now_ms;
 	if (sa == NULL)
 		return;
 	sa->heard_ms = now_ms;
@@ -309,6 +317,8 @@ static void expire(struct responder *r, struct ike_sa *sa, uint64_t now_ms)
 		expire_established(r, sa, now_ms);
 		break;
 	case SA_INSTALLING:
+		/* Should the data plane have it after all, it has it no longer. */
+		action_child_remove(r, sa->child.id);
 		responder_child_result(r, now_ms, sa->child.id, ERR_TIMEOUT);
 		break;
 	case SA_HALF_OPEN:

@@ -219,6 +219,13 @@ void ike_sa_change_state(struct responder *r, struct ike_sa *sa, enum sa_state s
 	sa->state = state;
 }
 
+void ike_sa_fail(struct responder *r, struct ike_sa *sa, uint64_t now_ms, const char *why)
+{
+	ike_sa_change_state(r, sa, SA_FAILED, why);
+	ike_sa_forget_half_open(sa);
+	ike_sa_set_timer(r, sa, now_ms + r->conf.half_open_timeout_ms);
+}
+
 void ike_sa_forget_half_open(struct ike_sa *sa)
 {
 	struct half_open *h = sa->half_open;
@@ -264,7 +271,7 @@ void ike_sa_close(struct responder *r, struct ike_sa *sa, uint64_t now_ms,
 
 void ike_sa_set_timer(struct responder *r, struct ike_sa *sa, uint64_t due_ms)
 {
-	/* Only the first setting allocates, and exchange_init() checks that one. */
+	/* Only the first setting allocates, and create() in init.c checks that one. */
 	if (timers_set(&r->timers, &sa->timer, due_ms) != 0)
 		count(r, RESPONDER_DROP_LIMIT);
 }
