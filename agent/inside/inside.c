@@ -2,6 +2,9 @@
 #include "agent/inside/inside.h"
 
 #include <stdlib.h>
+
+/* Without memory an element is not added, and says so. */
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 struct node {
@@ -81,6 +84,10 @@ int inside_add(struct inside *t, uint64_t child_id, size_t connection,
 	node->entry.n = inside_prefixes(selectors, node->entry.prefixes, INSIDE_PREFIXES_MAX,
 					&node->entry.is_cut);
 	HASH_ADD(hh, t->by_child, entry.child_id, sizeof(child_id), node);
+	if (node->hh.tbl == NULL) {
+		free(node);
+		return ERR_NO_MEMORY;
+	}
 	*out = &node->entry;
 	return 0;
 }

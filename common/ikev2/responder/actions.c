@@ -4,9 +4,9 @@
 #include <stdlib.h>
 
 /*
- * The queue of actions. A full memory loses a SEND, which the network may do at any time too; what
- * must not get lost (CHILD_REMOVE, PEER_DOWN) has its state in the SA table and is found by the
- * shell when it reconciles.
+ * The queue of actions. Without memory an action is lost. That of a SEND the network may lose too;
+ * a CHILD_ADD times out; after the loss of another one the shell keeps a Child SA that nobody can
+ * use, or the director shows a peer that is gone, until the agent connects to it anew.
  */
 static struct queued *push(struct responder *r, enum action_type type)
 {

@@ -3,6 +3,9 @@
 
 #include <ctype.h>
 #include <stdlib.h>
+
+/* Without memory an element is not added, and says so. */
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 struct entry {
@@ -42,6 +45,11 @@ struct policy *policy_new(const struct policy_peer *peers, size_t n)
 		write_key(&peers[i].id, e->key);
 		e->peer.id.data.ptr = e->key + 1;
 		HASH_ADD_KEYPTR(hh, p->by_id, e->key, e->key_len, e);
+		if (e->hh.tbl == NULL) {
+			free(e);
+			policy_free(p);
+			return NULL;
+		}
 	}
 	return p;
 }

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Without memory an element is not added, and says so. */
+#define HASH_NONFATAL_OOM 1
 #include "common/ikev2/responder/ike_sa.h"
 
 #include <inttypes.h>
@@ -108,6 +110,10 @@ int ike_sa_add_child(struct responder *r, struct ike_sa *sa)
 	sa->child.id = (uint64_t)++r->next_child << 32 | sa->child.spi_in;
 	sa->has_child = true;
 	HASH_ADD(hh_child, r->by_child, child.spi_in, sizeof(sa->child.spi_in), sa);
+	if (sa->hh_child.tbl == NULL) {
+		sa->has_child = false;
+		return ERR_NO_MEMORY;
+	}
 	return 0;
 }
 
@@ -127,6 +133,10 @@ struct ike_sa *ike_sa_find_child(const struct responder *r, uint64_t child_id)
 	return sa != NULL && sa->child.id == child_id ? sa : NULL;
 }
 
+/*
+ * If an SA cannot be entered for want of memory, it and those behind it are among nobody's SAs: its
+ * peer has more of them for a while than it may.
+ */
 void ike_sa_link_peer(struct responder *r, struct ike_sa *sa)
 {
 	struct ike_sa *newest = NULL;
@@ -159,6 +169,20 @@ static void unlink_peer(struct responder *r, struct ike_sa *sa)
 	}
 }
 
+/* Into both or none. */
+static bool enter_tables(struct responder *r, struct ike_sa *sa)
+{
+	HASH_ADD(hh_spi, r->by_spi, spi_r, sizeof(sa->spi_r), sa);
+	if (sa->hh_spi.tbl == NULL)
+		return false;
+	HASH_ADD(hh_init, r->by_init, init_hash, INIT_HASH_SIZE, sa);
+	if (sa->hh_init.tbl == NULL) {
+		HASH_DELETE(hh_spi, r->by_spi, sa);
+		return false;
+	}
+	return true;
+}
+
 struct ike_sa *ike_sa_new(struct responder *r, const uint8_t init_hash[INIT_HASH_SIZE])
 {
 	struct ike_sa *sa = calloc(1, sizeof(*sa));
@@ -173,9 +197,12 @@ struct ike_sa *ike_sa_new(struct responder *r, const uint8_t init_hash[INIT_HASH
 	}
 	memcpy(sa->init_hash, init_hash, INIT_HASH_SIZE);
 	sa->state = SA_HALF_OPEN;
+	if (!enter_tables(r, sa)) {
+		free(sa->half_open);
+		free(sa);
+		return NULL;
+	}
 	r->n_half_open++;
-	HASH_ADD(hh_spi, r->by_spi, spi_r, sizeof(sa->spi_r), sa);
-	HASH_ADD(hh_init, r->by_init, init_hash, INIT_HASH_SIZE, sa);
 	return sa;
 }
 
