@@ -7,6 +7,7 @@
 #include "agent/agent_report.h"
 #include "agent/inside/inside.h"
 #include "agent/keeper/keeper_client.h"
+#include "agent/peer_batch.h"
 #include "agent/state/state.h"
 #include "agent/uplink/uplink.h"
 #include "common/io/sd_notify.h"
@@ -17,6 +18,8 @@
 #define ADDRESS_RETRY_MS     1000
 #define ADDRESS_RETRY_MAX_MS 30000
 #define RELEASE_MS           500
+/* Between two frames of many that tell of all peers: a frame takes 2 or 3 ms to make. */
+#define PEERS_MS             5
 
 enum stage {
 	STAGE_WAITING,
@@ -29,6 +32,7 @@ enum timers {
 	TIMER_ALONE,
 	TIMER_ADDRESSES,
 	TIMER_RELEASE,
+	TIMER_PEERS,
 	TIMER_COUNT
 };
 
@@ -42,6 +46,7 @@ struct agent {
 	struct keeper_client *keeper;
 	struct uplink *uplink;
 	struct inside *inside;
+	struct peer_batch *batch; /* all peers, while the director is told of them */
 	struct agent_state state;
 	struct agent_report report;
 	enum stage stage;
@@ -60,6 +65,16 @@ static size_t count_held(const struct agent *a)
 	for (size_t i = 0; i < a->res.setup->n_homes; i++)
 		n += a->is_held[i];
 	return n;
+}
+
+/* One that was requested may be ours by now: the answer is on its way. */
+static bool may_hold_any(const struct agent *a)
+{
+	for (size_t i = 0; i < a->res.setup->n_homes; i++) {
+		if (a->is_held[i] || a->is_requested[i])
+			return true;
+	}
+	return false;
 }
 
 /* For systemctl status. */
@@ -85,8 +100,7 @@ static void end(struct agent *a, int error)
 	a->stage = STAGE_ENDED;
 	a->error = error;
 	uplink_close(a->uplink);
-	if (a->keeper != NULL)
-		keeper_client_free(a->keeper);
+	keeper_client_free(a->keeper);
 	shard_close(a->shard);
 	for (size_t i = 0; i < TIMER_COUNT; i++)
 		uv_close((uv_handle_t *)&a->timers[i], NULL);
@@ -106,7 +120,7 @@ static void say_bye(struct agent *a)
 	a->stage = STAGE_BYE;
 	uv_timer_stop(&a->timers[TIMER_RELEASE]);
 	/* What the keeper did not confirm is not claimed to be free. */
-	if (count_held(a) == 0) {
+	if (!may_hold_any(a)) {
 		bye.released = a->res.setup->homes;
 		bye.n_released = a->res.setup->n_homes;
 	}
@@ -116,6 +130,12 @@ static void say_bye(struct agent *a)
 static void on_release_timer(uv_timer_t *timer)
 {
 	say_bye(timer->data);
+}
+
+static void bye_if_released(struct agent *a)
+{
+	if (a->stage == STAGE_RELEASING && !may_hold_any(a))
+		say_bye(a);
 }
 
 void agent_stop(struct agent *a, const char *reason)
@@ -131,29 +151,16 @@ void agent_stop(struct agent *a, const char *reason)
 	a->stage = STAGE_RELEASING;
 	uv_timer_start(&a->timers[TIMER_RELEASE], on_release_timer, RELEASE_MS, 0);
 	for (size_t i = 0; i < a->res.setup->n_homes; i++) {
-		if (a->is_held[i] && keeper_client_remove_address(a->keeper, i) != 0)
+		if ((a->is_held[i] || a->is_requested[i]) &&
+		    keeper_client_remove_address(a->keeper, i) != 0)
 			log_warn(a->lg, LG_KEEPER, "the keeper takes no more requests");
 	}
-	if (count_held(a) == 0)
-		say_bye(a);
+	bye_if_released(a);
 }
 
 /* ---- service addresses ---- */
 
-static void request_addresses(struct agent *a)
-{
-	for (size_t i = 0; a->stage == STAGE_SERVING && i < a->res.setup->n_homes; i++) {
-		if (a->is_held[i] || a->is_requested[i])
-			continue;
-		if (keeper_client_add_address(a->keeper, i) == 0)
-			a->is_requested[i] = true;
-	}
-}
-
-static void on_addresses_timer(uv_timer_t *timer)
-{
-	request_addresses(timer->data);
-}
+static void on_addresses_timer(uv_timer_t *timer);
 
 static void retry_addresses(struct agent *a)
 {
@@ -163,6 +170,23 @@ static void retry_addresses(struct agent *a)
 	a->address_retry_ms *= 2;
 	if (a->address_retry_ms > ADDRESS_RETRY_MAX_MS)
 		a->address_retry_ms = ADDRESS_RETRY_MAX_MS;
+}
+
+static void request_addresses(struct agent *a)
+{
+	for (size_t i = 0; a->stage == STAGE_SERVING && i < a->res.setup->n_homes; i++) {
+		if (a->is_held[i] || a->is_requested[i])
+			continue;
+		if (keeper_client_add_address(a->keeper, i) == 0)
+			a->is_requested[i] = true;
+		else
+			retry_addresses(a);
+	}
+}
+
+static void on_addresses_timer(uv_timer_t *timer)
+{
+	request_addresses(timer->data);
 }
 
 static void on_address_answer(struct agent *a, const struct keeper_report *report)
@@ -180,6 +204,7 @@ static void on_address_answer(struct agent *a, const struct keeper_report *repor
 		if (is_add) {
 			a->is_requested[i] = false;
 			retry_addresses(a);
+			bye_if_released(a);
 		}
 		return;
 	}
@@ -189,8 +214,7 @@ static void on_address_answer(struct agent *a, const struct keeper_report *repor
 	a->is_requested[i] = false;
 	a->address_retry_ms = ADDRESS_RETRY_MS;
 	show_status(a);
-	if (a->stage == STAGE_RELEASING && count_held(a) == 0)
-		say_bye(a);
+	bye_if_released(a);
 }
 
 static void on_keeper_answer(void *ctx, const struct keeper_report *report)
@@ -228,6 +252,7 @@ static void on_address_lost(void *ctx, size_t index, const char *why)
 	a->is_held[index] = false;
 	show_status(a);
 	retry_addresses(a);
+	bye_if_released(a);
 }
 
 /* ---- the return path ---- */
@@ -257,9 +282,11 @@ static void on_keeper_dropped(void *ctx, const char *why)
 
 	log_warn(a->lg, LG_KEEPER, "everything was released: %s", why);
 	memset(a->is_held, 0, sizeof(a->is_held));
+	memset(a->is_requested, 0, sizeof(a->is_requested));
 	/* The keeper's probe asks whether somebody else has an address by now. */
 	request_addresses(a);
 	inside_each(a->inside, add_route_again, a);
+	bye_if_released(a);
 }
 
 static void on_keeper_death(void *ctx, const char *why)
@@ -267,7 +294,6 @@ static void on_keeper_death(void *ctx, const char *why)
 	struct agent *a = ctx;
 
 	log_error(a->lg, LG_KEEPER, "the keeper is gone: %s", why);
-	a->keeper = NULL;
 	end(a, ERR_CLOSED);
 }
 
@@ -309,59 +335,92 @@ static void on_peer(void *ctx, enum action_type what, const struct peer_info *pe
 	(void)reason; /* the responder has logged it */
 	report_fill_peer(what, peer, uv_hrtime() / 1000000, inner, &entry);
 	uplink_send_peers(a->uplink, false, &entry, 1);
+	if (a->batch != NULL)
+		peer_batch_drop(a->batch, peer->spi);
 }
 
-struct peer_batch {
+struct collecting {
+	struct peer_batch *batch;
 	uint64_t now_ms;
-	size_t n, cap;
-	struct msg_peer *entries;
-	struct ip_prefix (*inner)[MSG_INNER_MAX];
-	char (*identities)[ID_TEXT_MAX];
 };
 
 static void collect_peer(void *ctx, const struct peer_info *peer)
 {
-	struct peer_batch *b = ctx;
+	const struct collecting *c = ctx;
 
-	if (b->n == b->cap)
-		return;
-	report_fill_peer(ACTION_PEER_UP, peer, b->now_ms, b->inner[b->n], &b->entries[b->n]);
-	memcpy(b->identities[b->n], peer->identity, ID_TEXT_MAX);
-	b->entries[b->n].identity = b->identities[b->n];
-	b->n++;
+	peer_batch_add(c->batch, peer, c->now_ms);
 }
 
+static void forget_batch(struct agent *a)
+{
+	peer_batch_free(a->batch);
+	a->batch = NULL;
+	uv_timer_stop(&a->timers[TIMER_PEERS]);
+}
+
+static void send_from_batch(struct agent *a, bool reset)
+{
+	size_t n;
+	const struct msg_peer *rest = peer_batch_rest(a->batch, &n);
+
+	peer_batch_skip(a->batch, uplink_send_peers(a->uplink, reset, rest, n));
+	peer_batch_rest(a->batch, &n);
+	if (n == 0)
+		forget_batch(a);
+}
+
+static void on_peers_timer(uv_timer_t *timer)
+{
+	struct agent *a = timer->data;
+
+	if (!uplink_is_up(a->uplink))
+		forget_batch(a);
+	else if (!uplink_is_full(a->uplink))
+		send_from_batch(a, false);
+}
+
+/* The first frame now, so that what changes from now on is told after it; the others by and by. */
 static void send_all_peers(struct agent *a)
 {
 	const struct responder *r = shard_responder(a->shard);
-	struct peer_batch b = { .now_ms = uv_hrtime() / 1000000 };
+	struct collecting c = { .now_ms = uv_hrtime() / 1000000 };
 
-	b.cap = r != NULL ? responder_count_established(r) : 0;
-	b.entries = calloc(b.cap + 1, sizeof(*b.entries));
-	b.inner = calloc(b.cap + 1, sizeof(*b.inner));
-	b.identities = calloc(b.cap + 1, sizeof(*b.identities));
-	if (b.entries == NULL || b.inner == NULL || b.identities == NULL) {
+	forget_batch(a);
+	c.batch = peer_batch_new(r != NULL ? responder_count_established(r) : 0);
+	if (c.batch == NULL) {
 		log_error(a->lg, LG_CONTROL, "no memory to tell the director about peers");
-	} else {
-		if (r != NULL)
-			responder_each_peer(r, collect_peer, &b);
-		uplink_send_peers(a->uplink, true, b.entries, b.n);
+		return;
 	}
-	free(b.entries);
-	free(b.inner);
-	free(b.identities);
+	if (r != NULL)
+		responder_each_peer(r, collect_peer, &c);
+	a->batch = c.batch;
+	uv_timer_start(&a->timers[TIMER_PEERS], on_peers_timer, PEERS_MS, PEERS_MS);
+	send_from_batch(a, true);
 }
 
 /* ---- the director ---- */
 
+/*
+ * From here on nothing may hold up the loop: the keeper listens to main's heart from its first
+ * beat.
+ */
 static void serve(struct agent *a)
 {
+	const struct keeper_client_events keeper_events = {
+		.on_answer = on_keeper_answer,
+		.on_address_lost = on_address_lost,
+		.on_dropped = on_keeper_dropped,
+		.on_death = on_keeper_death,
+		.ctx = a,
+	};
 	struct responder_conf conf = a->res.setup->responder;
 	int err;
 
 	uv_timer_stop(&a->timers[TIMER_ALONE]);
 	conf.member = a->state.number;
 	err = shard_begin(a->shard, &conf, a->res.setup->policy, &a->rng);
+	if (err == 0)
+		err = keeper_client_new(a->loop, a->res.keeper_fd, &keeper_events, &a->keeper);
 	if (err != 0) {
 		log_error(a->lg, LG_MAIN, "cannot serve: %s", err_text(err));
 		end(a, err);
@@ -398,6 +457,9 @@ static bool take_number(struct agent *a, const struct msg_welcome *w)
 		return true;
 	a->state.number = w->number;
 	snprintf(a->state.cluster, sizeof(a->state.cluster), "%s", w->cluster);
+	/* The disk may take its time: not while the keeper listens. The next start writes it. */
+	if (a->stage != STAGE_WAITING)
+		return true;
 	if (state_save(a->res.state_dir, &a->state, &why) != 0)
 		log_error(a->lg, LG_MAIN, "%s: without a director this member cannot start",
 			  why.text);
@@ -494,13 +556,6 @@ fail:
 
 int agent_start(struct agent *a, struct errtext *why)
 {
-	const struct keeper_client_events keeper_events = {
-		.on_answer = on_keeper_answer,
-		.on_address_lost = on_address_lost,
-		.on_dropped = on_keeper_dropped,
-		.on_death = on_keeper_death,
-		.ctx = a,
-	};
 	const struct uplink_events uplink_events = {
 		.fill_hello = on_fill_hello,
 		.welcome = on_welcome,
@@ -518,11 +573,6 @@ int agent_start(struct agent *a, struct errtext *why)
 
 	if (err != 0)
 		return err;
-	err = keeper_client_new(a->loop, a->res.keeper_fd, &keeper_events, &a->keeper);
-	if (err != 0) {
-		errtext_set(why, "cannot talk to the keeper: %s", err_text(err));
-		return err;
-	}
 	err = uplink_new(a->loop, &uplink_conf, a->lg, &uplink_events, &a->uplink, why);
 	if (err != 0)
 		return err;
@@ -535,6 +585,7 @@ int agent_free(struct agent *a)
 {
 	int error = a->error;
 
+	peer_batch_free(a->batch);
 	inside_free(a->inside);
 	crypto_free(a->crypto);
 	free(a);

@@ -13,6 +13,7 @@
 #define RETRY_MAX_MS   5000
 #define BYE_MS         1000
 #define REPORT_MS      5000
+#define PENDING_MAX    (256 * 1024)
 #define UNHEARD_MAX    3  /* heartbeats without ack until they go over TLS too */
 #define SILENCE_FACTOR 10 /* without any ack for so many suspect times: connect anew */
 
@@ -203,8 +204,8 @@ static void take_welcome(struct uplink *u, const struct msg_welcome *w)
 	log_info(u->lg, LG_CONTROL, "director of cluster %s: we are number %u", w->cluster,
 		 w->number);
 	u->events.welcome(u->events.ctx, w);
-	if (!u->is_welcome)
-		return; /* the event closed us */
+	if (u->is_closing)
+		return; /* the event did that */
 	uv_timer_start(&u->timers[TIMER_HEARTBEAT], on_heartbeat_timer, 0, w->heartbeat_ms);
 	uv_timer_start(&u->timers[TIMER_REPORT], on_report_timer, jitter(REPORT_MS), REPORT_MS);
 }
@@ -398,19 +399,21 @@ bool uplink_is_up(const struct uplink *u)
 	return u->is_welcome;
 }
 
-void uplink_send_peers(struct uplink *u, bool reset, const struct msg_peer *entries, size_t n)
+size_t uplink_send_peers(struct uplink *u, bool reset, const struct msg_peer *entries, size_t n)
 {
-	/* An empty reset is a message too: there are no peers. */
-	while (u->is_welcome && (reset || n > 0)) {
-		struct message m = { .type = MESSAGE_PEER };
-		size_t fit = message_fit_peers(entries, n);
+	struct message m = { .type = MESSAGE_PEER };
+	size_t fit = message_fit_peers(entries, n);
 
-		m.peers = (struct msg_peers){ reset, entries, fit };
-		send_message(u, &m);
-		entries += fit;
-		n -= fit;
-		reset = false;
-	}
+	if (!u->is_welcome)
+		return 0;
+	m.peers = (struct msg_peers){ reset, entries, fit };
+	send_message(u, &m);
+	return fit;
+}
+
+bool uplink_is_full(const struct uplink *u)
+{
+	return u->stream != NULL && tls_stream_pending(u->stream) > PENDING_MAX;
 }
 
 static void on_bye_timer(uv_timer_t *timer)

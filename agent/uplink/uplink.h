@@ -44,10 +44,14 @@ MUST_USE int uplink_new(uv_loop_t *loop, const struct uplink_conf *conf, const s
 bool uplink_is_up(const struct uplink *u);
 
 /*
- * Tells the director about peers, in as many frames as it takes; reset says that these are all.
- * Nothing is kept while the uplink is down: after the next welcome all peers are sent anyway.
+ * Tells the director about the first of n peers, as many as one frame takes; returns how many.
+ * reset says that all that it knew is void; with it, no peer is a message too. 0 if the uplink is
+ * down: nothing is kept then, after the next welcome all peers are sent anyway.
  */
-void uplink_send_peers(struct uplink *u, bool reset, const struct msg_peer *entries, size_t n);
+size_t uplink_send_peers(struct uplink *u, bool reset, const struct msg_peer *entries, size_t n);
+
+/* True while the director reads so slowly that what can wait should. */
+bool uplink_is_full(const struct uplink *u);
 
 /* Says goodbye; bye_done follows, at the latest after a second. */
 void uplink_bye(struct uplink *u, const struct msg_bye *bye);
