@@ -337,6 +337,7 @@ int director_new(uv_loop_t *loop, const struct director_resources *res, struct d
 fail:
 	/* The loop is never run then: its handles end with the process. */
 	front_stop(d->front);
+	api_free(d->api);
 	store_close(d->store);
 	registry_free(d->registry);
 	peers_free(d->peers);

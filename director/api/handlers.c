@@ -12,12 +12,15 @@ static uint64_t now_ms(void)
 	return uv_hrtime() / 1000000;
 }
 
-/* json_*_set_new() frees the value on failure and takes NULL as one: a lost field is out of memory,
- * which json_pack() and the response report. */
+/*
+ * A field that cannot be made, for want of memory or because a text is no UTF-8, is null: readers
+ * see that something is missing, and the other fields. Without memory for that either it is left
+ * out.
+ */
 static void set(json_t *object, const char *name, json_t *value)
 {
-	if (json_object_set_new(object, name, value) != 0)
-		json_object_clear(object);
+	if (json_object_set_new(object, name, value != NULL ? value : json_null()) != 0)
+		(void)json_object_set_new(object, name, json_null());
 }
 
 static json_t *integer(uint64_t value)

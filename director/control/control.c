@@ -12,6 +12,12 @@
 #define LOG_BURST       20
 #define LOG_INTERVAL_MS 1000
 
+/* Lines about peers: enough for every day, and for the first of those that all come at once. */
+#define PEER_LOG_BURST       500
+#define PEER_LOG_INTERVAL_MS 10
+/* Who has been up for longer is told again, after the agent connected anew: no news. */
+#define PEER_NEWS_MS         10000
+
 /* One connection of an agent. Freed in its on_close. */
 struct session {
 	struct control *control;
@@ -37,6 +43,7 @@ struct control {
 	struct member_report reports[PLACEMENT_MAX_MEMBERS];
 	uint64_t counters[CONTROL_COUNTER_COUNT];
 	struct log_limit limit;
+	struct log_limit peer_limit;
 	uint8_t out[FRAME_MAX];
 };
 
@@ -280,26 +287,46 @@ static void take_heartbeat_frame(struct session *s, const struct message *m)
 	send_message(s, &ack);
 }
 
+static void log_peer(struct session *s, const struct msg_peer *p)
+{
+	struct control *c = s->control;
+	char address[ENDPOINT_TEXT_MAX];
+	uint64_t suppressed;
+
+	if (p->event == MSG_PEER_UP && p->since_ms > PEER_NEWS_MS)
+		return;
+	if (!log_limit_is_allowed(&c->peer_limit, now_ms(), &suppressed))
+		return;
+	if (suppressed > 0)
+		log_info(c->lg, LG_MEMBER, "%" PRIu64 " lines about peers were not written",
+			 suppressed);
+	log_info(c->lg, LG_MEMBER, "%s: peer %s %s from %s (%s)", name_of(s), p->identity,
+		 msg_peer_event_name(p->event), endpoint_format(&p->address, address),
+		 msg_peer_how_name(p->how));
+}
+
 static void take_peers(struct session *s, const struct message *m)
 {
 	struct control *c = s->control;
+	size_t n_lost = 0;
+	int why = 0;
 
 	if (m->peers.reset)
 		peers_forget_member(c->peers, s->member);
 	for (size_t i = 0; i < m->peers.n_entries; i++) {
 		const struct msg_peer *p = &m->peers.entries[i];
 		int err = peers_update(c->peers, now_ms(), s->member, p);
-		char address[ENDPOINT_TEXT_MAX];
 
-		if (err != 0) {
-			log_error(c->lg, LG_CONTROL, "%s: peer %s not kept: %s", name_of(s),
-				  p->identity, err_text(err));
-			continue;
+		if (err == 0) {
+			log_peer(s, p);
+		} else {
+			why = err;
+			n_lost++;
 		}
-		log_info(c->lg, LG_MEMBER, "%s: peer %s %s from %s (%s)", name_of(s), p->identity,
-			 msg_peer_event_name(p->event), endpoint_format(&p->address, address),
-			 msg_peer_how_name(p->how));
 	}
+	if (n_lost > 0)
+		log_error(c->lg, LG_CONTROL, "%s: %zu peers not kept: %s", name_of(s), n_lost,
+			  err_text(why));
 	c->events.changed(c->events.ctx);
 }
 
@@ -516,6 +543,8 @@ int control_new(uv_loop_t *loop, const struct director_conf *conf, struct regist
 	c->lg = lg;
 	c->events = *events;
 	c->limit = (struct log_limit){ .burst = LOG_BURST, .interval_ms = LOG_INTERVAL_MS };
+	c->peer_limit = (struct log_limit){ .burst = PEER_LOG_BURST,
+					    .interval_ms = PEER_LOG_INTERVAL_MS };
 	err = udp_open(loop, &conf->control, &(struct udp_options){ .pktinfo = true }, on_datagram,
 		       c, &c->udp, why);
 	if (err != 0) {

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/base/text.h"
+
 #define MAX_EVENTS 1024
 /* Placements that nobody has confirmed count this much at most, as a share of the capacity. */
 #define BIAS_MAX   0.5
@@ -97,7 +99,8 @@ static void change_state(struct registry *r, uint64_t now_ms, struct member *m,
 {
 	struct registry_event *e;
 
-	snprintf(m->why, sizeof(m->why), "%s", why);
+	/* What was cut in the middle of a character is UTF-8 again: JSON takes nothing else. */
+	text_clean((struct bytes){ (const uint8_t *)why, strlen(why) }, m->why, sizeof(m->why));
 	if (m->state == state)
 		return;
 	e = push_event(r);
