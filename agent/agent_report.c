@@ -50,6 +50,19 @@ static double load_of(const struct agent_report *r, const struct agent_conf *con
 	return by_half_open > load ? by_half_open : load;
 }
 
+static enum msg_claim to_msg_claim(enum agent_claim claim)
+{
+	switch (claim) {
+	case AGENT_CLAIM_L2:
+		return MSG_CLAIM_L2;
+	case AGENT_CLAIM_ROUTE:
+		return MSG_CLAIM_ROUTE;
+	case AGENT_CLAIM_NONE:
+		break;
+	}
+	return MSG_CLAIM_NONE;
+}
+
 void report_fill_hello(struct agent_report *r, const struct agent_conf *conf, const bool *is_held,
 		       struct msg_hello *hello)
 {
@@ -61,7 +74,7 @@ void report_fill_hello(struct agent_report *r, const struct agent_conf *conf, co
 		r->addresses[i] = (struct msg_address){
 			.address = home->address,
 			.link = home->link,
-			.claim = home->claim == AGENT_CLAIM_L2 ? MSG_CLAIM_L2 : MSG_CLAIM_NONE,
+			.claim = to_msg_claim(home->claim),
 			.held = is_held[i],
 		};
 	}

@@ -18,6 +18,7 @@
 static const struct conf_choice claim_choices[] = {
 	{ "l2", AGENT_CLAIM_L2 },
 	{ "none", AGENT_CLAIM_NONE },
+	{ "route", AGENT_CLAIM_ROUTE },
 	{ NULL, 0 },
 };
 
@@ -33,7 +34,8 @@ static const struct conf_row home_rows[] = {
 	    .name = "link",
 	    .type = &conf_type_link,
 	    CONF_AT(struct agent_conf_home, link),
-	    .help = "The network interface that it belongs to; needed for claim l2.",
+	    .help = "The network interface that it belongs to; needed for claim l2, refused "
+		    "for claim route.",
 	},
 	{
 	    .name = "claim",
@@ -42,7 +44,8 @@ static const struct conf_row home_rows[] = {
 	    .def = "l2",
 	    CONF_AT(struct agent_conf_home, claim),
 	    .help = "l2: the agent adds the address to the link and announces it. none: the "
-		    "operator configures it.",
+		    "operator configures it. route: the agent adds it to lo, for a routing daemon "
+		    "to spread.",
 	},
 	{ .name = NULL },
 };

@@ -14,13 +14,14 @@
 
 /* How a service address is made this member's own. */
 enum agent_claim {
-	AGENT_CLAIM_L2,   /* added to the link and announced there */
-	AGENT_CLAIM_NONE, /* the operator configures it */
+	AGENT_CLAIM_L2,    /* added to the link and announced there */
+	AGENT_CLAIM_NONE,  /* the operator configures it */
+	AGENT_CLAIM_ROUTE, /* added to lo; a routing daemon spreads it */
 };
 
 struct agent_conf_home {
 	struct ip address;
-	char *link; /* NULL if not given, which only AGENT_CLAIM_NONE allows */
+	char *link; /* NULL if not given; always with AGENT_CLAIM_L2, never with ..._ROUTE */
 	enum agent_claim claim;
 };
 

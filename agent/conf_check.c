@@ -19,6 +19,9 @@ static void check_home(struct conf_check *check, const struct agent_conf *conf, 
 		conf_check_fail(check, &home->address, "%s is the director's address", text);
 	if (home->claim == AGENT_CLAIM_L2 && home->link == NULL)
 		conf_check_fail(check, &home->link, "'link' is missing: 'claim: l2' needs it");
+	if (home->claim == AGENT_CLAIM_ROUTE && home->link != NULL)
+		conf_check_fail(check, &home->link,
+				"'link' does not go with 'claim: route': the address is put on lo");
 }
 
 static void check_ike(struct conf_check *check, const struct agent_conf_ike *ike)

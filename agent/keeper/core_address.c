@@ -14,7 +14,7 @@ static void push(struct keeper_core *core, enum keeper_action_type type, size_t 
 
 static const char *link_name(const struct keeper_core *core, size_t index)
 {
-	const char *name = core->conf->addresses[index].link;
+	const char *name = keeper_address_link(&core->conf->addresses[index]);
 
 	return name[0] != '\0' ? name : "any link";
 }
@@ -130,7 +130,7 @@ static void go_on(struct keeper_core *core, size_t index)
 	if (conf->claim == KEEPER_CLAIM_NONE) {
 		move(core, index, WATCHED, "the operator put it there");
 		answer(core, index, 0, "");
-	} else if (conf->ip.family == IP_V4) {
+	} else if (conf->claim == KEEPER_CLAIM_L2 && conf->ip.family == IP_V4) {
 		move(core, index, PROBING, "not here");
 		push(core, KEEPER_ACT_PROBE, index);
 	} else {
@@ -149,9 +149,9 @@ static void take_presence(struct keeper_core *core, size_t index, const struct k
 	if (r->err != 0) {
 		refuse(core, index, r->err, r->text);
 	} else if (r->presence == KEEPER_PRESENCE_ELSEWHERE) {
-		snprintf(why, sizeof(why),
-			 "%s is on %.16s already: take it away or mend 'link: %s'", ip, r->text,
-			 conf->link);
+		snprintf(why, sizeof(why), "%s is on %.16s already, not on %s: take it away or %s",
+			 ip, r->text, link_name(core, index),
+			 conf->claim == KEEPER_CLAIM_ROUTE ? "mend 'claim: route'" : "mend 'link'");
 		refuse(core, index, ERR_EXISTS, why);
 	} else if (is_none && r->presence == KEEPER_PRESENCE_NONE) {
 		snprintf(why, sizeof(why),
@@ -161,7 +161,7 @@ static void take_presence(struct keeper_core *core, size_t index, const struct k
 	} else if (!is_none && r->presence == KEEPER_PRESENCE_FOREIGN) {
 		snprintf(why, sizeof(why),
 			 "%s is on %s already, not by us: take it away or set 'claim: none'", ip,
-			 conf->link);
+			 link_name(core, index));
 		refuse(core, index, ERR_EXISTS, why);
 	} else {
 		go_on(core, index);
@@ -179,7 +179,8 @@ static void take_addition(struct keeper_core *core, uint64_t now_ms, size_t inde
 	}
 	a->held_ms = a->renewed_ms = now_ms;
 	a->renew_at_ms = now_ms + KEEPER_RENEW_MS;
-	a->announced = 0;
+	/* On lo there is nobody to tell. */
+	a->announced = core->conf->addresses[index].claim == KEEPER_CLAIM_L2 ? 0 : ANNOUNCEMENTS;
 	move(core, index, HELD, "added");
 	answer(core, index, 0, r->text);
 }

@@ -41,8 +41,9 @@
 #define KEEPER_TEXT_MAX        192
 
 enum keeper_claim {
-	KEEPER_CLAIM_L2,   /* add the address, announce it on the link */
-	KEEPER_CLAIM_NONE, /* the operator put it there; only look */
+	KEEPER_CLAIM_L2,    /* add the address, announce it on the link */
+	KEEPER_CLAIM_NONE,  /* the operator put it there; only look */
+	KEEPER_CLAIM_ROUTE, /* add the address to lo; a routing daemon spreads it */
 };
 
 enum keeper_inside {
@@ -53,7 +54,7 @@ enum keeper_inside {
 struct keeper_address {
 	struct ip ip;
 	enum keeper_claim claim;
-	char link[IFNAMSIZ]; /* empty, with KEEPER_CLAIM_NONE only: any link */
+	char link[IFNAMSIZ]; /* empty with KEEPER_CLAIM_ROUTE; with KEEPER_CLAIM_NONE: any link */
 };
 
 struct keeper_connection {
@@ -82,6 +83,9 @@ struct keeper_conf {
 
 /* Returns 0, or ERR_CONFIG and a sentence in why. */
 MUST_USE int keeper_conf_check(const struct keeper_conf *conf, char why[KEEPER_TEXT_MAX]);
+
+/* The link that an address is to be on: "lo" with KEEPER_CLAIM_ROUTE. Empty: any. Borrowed. */
+const char *keeper_address_link(const struct keeper_address *address);
 
 struct keeper_process {
 	int fd;    /* main's end of the socket: non-blocking, closed on exec, owned by the caller */

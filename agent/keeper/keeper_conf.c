@@ -28,6 +28,11 @@ static bool is_device_name(const char name[IFNAMSIZ])
 	return true;
 }
 
+const char *keeper_address_link(const struct keeper_address *address)
+{
+	return address->claim == KEEPER_CLAIM_ROUTE ? "lo" : address->link;
+}
+
 static int check_address(const struct keeper_conf *conf, size_t index, char why[KEEPER_TEXT_MAX])
 {
 	const struct keeper_address *a = &conf->addresses[index];
@@ -35,10 +40,14 @@ static int check_address(const struct keeper_conf *conf, size_t index, char why[
 
 	if (ip_size(&a->ip) == 0)
 		return refuse(why, "address %zu is none", index);
-	if (!is_device_name(a->link) && (a->claim != KEEPER_CLAIM_NONE || a->link[0] != '\0'))
-		return refuse(why, "address %s has no valid link", ip_format(&a->ip, text));
-	if (a->claim != KEEPER_CLAIM_L2 && a->claim != KEEPER_CLAIM_NONE)
+	if (a->claim != KEEPER_CLAIM_L2 && a->claim != KEEPER_CLAIM_NONE &&
+	    a->claim != KEEPER_CLAIM_ROUTE)
 		return refuse(why, "address %s has no valid claim", ip_format(&a->ip, text));
+	if (a->claim == KEEPER_CLAIM_ROUTE && a->link[0] != '\0')
+		return refuse(why, "address %s has a link, but goes to lo",
+			      ip_format(&a->ip, text));
+	if (!is_device_name(a->link) && (a->claim == KEEPER_CLAIM_L2 || a->link[0] != '\0'))
+		return refuse(why, "address %s has no valid link", ip_format(&a->ip, text));
 	for (size_t i = 0; i < index; i++) {
 		if (ip_is_equal(&conf->addresses[i].ip, &a->ip))
 			return refuse(why, "address %s is there twice", ip_format(&a->ip, text));

@@ -20,11 +20,11 @@
  * A service address:
  *
  *   ABSENT --ADDRESS_ADD--> LOOKING --l2, IPv4--> PROBING --80 ms, nobody--> ADDING --> HELD
- *                              |------l2, IPv6------------------------------^
+ *                              |------l2, IPv6; route-----------------------^
  *                              `------none----> WATCHED
  *   any --ADDRESS_REMOVE, refusal, loss--> ABSENT
  *
- * HELD is renewed each second, announced at 0, 100, 500 and 2000 ms. Times: mono_ms is
+ * HELD is renewed each second, with l2 announced at 0, 100, 500 and 2000 ms. Times: mono_ms is
  * CLOCK_MONOTONIC, boot_ms is CLOCK_BOOTTIME, which also counts while the host is suspended.
  */
 struct keeper_core;

@@ -74,10 +74,11 @@ static void look_up(struct keeper_exec *exec, size_t index, struct keeper_result
 	const struct keeper_address *address = &exec->conf->addresses[index];
 	struct lookup lookup = { .ip = &address->ip };
 	struct netlink_msg m;
+	const char *link = keeper_address_link(address);
 	char name[IFNAMSIZ];
 
-	if (address->link[0] != '\0')
-		result->err = exec_find_device(exec, address->link, &lookup.ifindex, result->text);
+	if (link[0] != '\0')
+		result->err = exec_find_device(exec, link, &lookup.ifindex, result->text);
 	if (result->err != 0)
 		return;
 	netlink_msg_address_dump(&m, address->ip.family);
@@ -98,8 +99,9 @@ static int describe_address(struct keeper_exec *exec, size_t index, struct netli
 		.protocol = KEEPER_PROTOCOL,
 		.valid_s = KEEPER_VALID_S,
 		.preferred_s = KEEPER_PREFERRED_S,
+		.is_connected = address->claim == KEEPER_CLAIM_ROUTE,
 	};
-	return exec_find_device(exec, address->link, &out->ifindex, why);
+	return exec_find_device(exec, keeper_address_link(address), &out->ifindex, why);
 }
 
 static int set_address(struct keeper_exec *exec, size_t index, char why[KEEPER_TEXT_MAX])

@@ -65,6 +65,8 @@ void netlink_msg_address_set(struct netlink_msg *m, const struct netlink_address
 	/* Asked for by ARP or by the cluster's own probe; DAD would cost a second of failover. */
 	if (a->ip.family == IP_V6)
 		flags |= IFA_F_NODAD;
+	else if (a->is_connected)
+		flags = 0;
 	mnl_attr_put(h, IFA_CACHEINFO, sizeof(life), &life);
 	mnl_attr_put_u32(h, IFA_FLAGS, flags);
 	mnl_attr_put_u8(h, IFA_PROTO, a->protocol);

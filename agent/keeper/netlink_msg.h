@@ -28,6 +28,12 @@ struct netlink_address {
 	uint8_t protocol;
 	uint32_t valid_s; /* lifetimes; when read, not filled in */
 	uint32_t preferred_s;
+	/*
+	 * IPv4: without IFA_F_NOPREFIXROUTE, which routing daemons take for "not connected". A /32
+	 * has no prefix route anyway. IPv6 always has the flag: on lo the kernel would make a
+	 * route, and leave it behind when the address goes.
+	 */
+	bool is_connected;
 };
 
 struct netlink_route {

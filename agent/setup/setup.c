@@ -16,6 +16,19 @@ static int copy_link(char out[IFNAMSIZ], const char *link, struct errtext *why)
 	return 0;
 }
 
+static enum keeper_claim to_keeper_claim(enum agent_claim claim)
+{
+	switch (claim) {
+	case AGENT_CLAIM_L2:
+		return KEEPER_CLAIM_L2;
+	case AGENT_CLAIM_ROUTE:
+		return KEEPER_CLAIM_ROUTE;
+	case AGENT_CLAIM_NONE:
+		break;
+	}
+	return KEEPER_CLAIM_NONE;
+}
+
 static int fill_keeper(const struct agent_conf *conf, struct keeper_conf *k, struct errtext *why)
 {
 	char text[KEEPER_TEXT_MAX];
@@ -32,8 +45,7 @@ static int fill_keeper(const struct agent_conf *conf, struct keeper_conf *k, str
 		const struct agent_conf_home *home = &conf->home[i];
 
 		k->addresses[i].ip = home->address;
-		k->addresses[i].claim =
-		    home->claim == AGENT_CLAIM_L2 ? KEEPER_CLAIM_L2 : KEEPER_CLAIM_NONE;
+		k->addresses[i].claim = to_keeper_claim(home->claim);
 		err = copy_link(k->addresses[i].link, home->link, why);
 	}
 	k->connection_count = conf->n_connections;

@@ -419,6 +419,65 @@ def test_claim_none_on_any_link(start, net):
     drive.ok("add 0")
 
 
+ROUTED, ROUTED6 = "198.51.100.21", "2001:db8:51::21"
+ROUTE_OPTIONS = ("--tun", "waypost0", "--address", f"{ROUTED},-,route",
+                 "--address", f"{ROUTED6},-,route")
+
+
+@pytest.mark.parametrize("index, ip, family, via", [
+    (0, ROUTED, "-4", "192.0.2.11"), (1, ROUTED6, "-6", "2001:db8::11")])
+def test_claim_route(start, watch, net, index, ip, family, via):
+    member, neighbour = net
+    neighbour.ip(family, "route", "add", ip, "via", via)
+    drive = start(*ROUTE_OPTIONS)
+    frames = watch("eth0", 0x0806)
+    drive.ok(f"add {index}")
+    entry = member.address(ip)
+    assert entry["link"] == "lo" and entry["prefixlen"] in (32, 128)
+    assert ("noprefixroute" in entry) == (family == "-6")
+    assert entry["valid_life_time"] <= 3 and not entry.get("tentative")
+    assert "1 received" in neighbour.run("ping", family, "-c1", "-W2", ip)
+
+    held = time.monotonic()
+    while time.monotonic() - held < 3.5:  # the lifetime would be over
+        assert member.address(ip)
+        frames.read(0.05)
+    assert not [f for _, f in frames.frames if ip in arp(f)]  # neither probed nor announced
+
+    drive.signal(signal.SIGKILL, drive.main)
+    wait_until("gone", lambda: member.address(ip) is None, 1)
+    assert ip not in member.ip(family, "route", "show", "table", "all")
+    assert "0 received" in neighbour.run("ping", family, "-c1", "-W1", ip, check=False)
+
+
+def test_claim_route_is_refused_where_it_is_already(start, net):
+    member, _ = net
+    member.ip("addr", "add", ROUTED + "/32", "dev", "lo")
+    member.ip("addr", "add", ROUTED6 + "/128", "dev", "eth0", "nodad")
+    drive = start(*ROUTE_OPTIONS)
+    result, text = drive.ask("add 0")
+    assert result == ERR_EXISTS and "on lo already, not by us" in text
+    result, text = drive.ask("add 1")
+    assert result == ERR_EXISTS and "on eth0 already, not on lo" in text
+
+
+def test_claim_route_expires_and_is_cleaned_up(start, net):
+    member, _ = net
+    drive = start(*ROUTE_OPTIONS)
+    drive.ok("add 0")
+    drive.ok("add 1")
+    drive.signal(signal.SIGKILL, drive.keeper, drive.main)
+    assert member.address(ROUTED) and member.address(ROUTED6)
+    drive.process.wait(5)
+    again = start(*ROUTE_OPTIONS)
+    assert member.address(ROUTED) is None and member.address(ROUTED6) is None
+    again.ok("add 0")
+    again.ok("add 1")
+    again.signal(signal.SIGKILL, again.keeper, again.main)
+    wait_until("expired", lambda: member.address(ROUTED) is None and
+               member.address(ROUTED6) is None, 4.5)
+
+
 def test_address_of_the_operator_is_left_alone(start, net):
     member, _ = net
     member.ip("addr", "add", HOME + "/32", "dev", "eth0")

@@ -35,8 +35,9 @@ struct drive {
 
 static void usage(void)
 {
-	fprintf(stderr, "usage: keeper_drive [--make-tun] --tun NAME --address IP,LINK,l2|none ... "
-			"--connection proxy-arp|route,LINK,METRIC,PREFIX ...\n");
+	fprintf(stderr,
+		"usage: keeper_drive [--make-tun] --tun NAME --address IP,LINK,l2|none|route ... "
+		"--connection proxy-arp|route,LINK,METRIC,PREFIX ...\n");
 	exit(2);
 }
 
@@ -166,7 +167,9 @@ static void parse_address(struct keeper_conf *conf, const char *text)
 		usage();
 	if (strcmp(a->link, "-") == 0)
 		a->link[0] = '\0';
-	a->claim = strcmp(claim, "none") == 0 ? KEEPER_CLAIM_NONE : KEEPER_CLAIM_L2;
+	a->claim = strcmp(claim, "none") == 0    ? KEEPER_CLAIM_NONE
+		   : strcmp(claim, "route") == 0 ? KEEPER_CLAIM_ROUTE
+						 : KEEPER_CLAIM_L2;
 	conf->address_count++;
 }
 

@@ -62,6 +62,8 @@ static const struct bad_case bad_confs[] = {
 	{ "192.0.2.10:7400", "0.0.0.0:7400",
 	  "f:2:21: 'address' must be the address of one host, not '0.0.0.0:7400'" },
 	{ ", link: eth0", "", "f:5:5: 'link' is missing: 'claim: l2' needs it" },
+	{ ", link: eth0}", ", link: eth0, claim: route}",
+	  "f:5:33: 'link' does not go with 'claim: route': the address is put on lo" },
 	{ "link: eth0}", "link: eth0}\n  - {address: 192.0.2.21, claim: none}",
 	  "f:6:15: 192.0.2.21 is in the list twice" },
 	{ "192.0.2.21", "192.0.2.10", "f:5:15: 192.0.2.10 is the director's address" },

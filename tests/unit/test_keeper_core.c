@@ -112,6 +112,37 @@ static void test_claim_none_is_only_watched(void **state)
 	world_free(w);
 }
 
+static void test_claim_route_is_only_added_and_renewed(void **state)
+{
+	static const struct presence_case cases[] = {
+		{ "there", 2, KEEPER_PRESENCE_OURS, "lookup 2, set 2, answer 1 0" },
+		{ "foreign", 2, KEEPER_PRESENCE_FOREIGN, "lookup 2, answer 1 -15" },
+		{ "elsewhere", 2, KEEPER_PRESENCE_ELSEWHERE, "lookup 2, answer 1 -15" },
+		{ "not there", 2, KEEPER_PRESENCE_NONE, "lookup 2, set 2, answer 1 0" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct keeper_world *w = world_new(0);
+
+		w->conf.addresses[2].claim = KEEPER_CLAIM_ROUTE;
+		w->conf.addresses[2].link[0] = '\0';
+		w->results[KEEPER_ACT_LOOKUP].presence = cases[i].presence;
+		world_say_address(w, KEEPER_ADDRESS_ADD, 1, 2);
+		world_expect(w, cases[i].name, cases[i].want);
+		world_pass(w, 999);
+		world_expect(w, "no announcement", "");
+		if (strstr(cases[i].want, "set") != NULL) {
+			world_pass(w, 1);
+			world_expect(w, "renewal", "set 2");
+			keeper_core_take_eof(w->core, "test");
+			world_run(w);
+			world_expect(w, "end", "del 2, exit");
+		}
+		world_free(w);
+	}
+}
+
 static void test_conflicts(void **state)
 {
 	static const uint8_t mac[6] = { 2, 0, 0, 0, 0, 0x99 };
@@ -233,6 +264,7 @@ int main(void)
 		cmocka_unit_test(test_ipv6_is_not_probed),
 		cmocka_unit_test(test_presence),
 		cmocka_unit_test(test_claim_none_is_only_watched),
+		cmocka_unit_test(test_claim_route_is_only_added_and_renewed),
 		cmocka_unit_test(test_conflicts),
 		cmocka_unit_test(test_requests_during_a_probe),
 		cmocka_unit_test(test_kernel_refuses_an_address),

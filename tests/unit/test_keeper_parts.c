@@ -169,6 +169,22 @@ static void test_link_may_be_left_out(void **state)
 	assert_int_equal(keeper_conf_check(&conf, why), ERR_CONFIG);
 }
 
+static void test_claim_route_has_no_link(void **state)
+{
+	struct keeper_conf conf;
+	char why[KEEPER_TEXT_MAX];
+
+	(void)state;
+	set_conf(&conf);
+	assert_string_equal(keeper_address_link(&conf.addresses[2]), "eth0");
+	conf.addresses[2].claim = KEEPER_CLAIM_ROUTE;
+	assert_int_equal(keeper_conf_check(&conf, why), ERR_CONFIG);
+	assert_string_equal(why, "address 192.0.2.22 has a link, but goes to lo");
+	conf.addresses[2].link[0] = '\0';
+	assert_int_equal(keeper_conf_check(&conf, why), 0);
+	assert_string_equal(keeper_address_link(&conf.addresses[2]), "lo");
+}
+
 /* ---- the table of routes --------------------------------------------------- */
 
 static void put(struct keeper_routes *t, const char *prefix, size_t connection, uint64_t arrival)
@@ -278,6 +294,7 @@ int main(void)
 		cmocka_unit_test(test_reports_are_judged),
 		cmocka_unit_test(test_configuration_is_checked),
 		cmocka_unit_test(test_link_may_be_left_out),
+		cmocka_unit_test(test_claim_route_has_no_link),
 		cmocka_unit_test(test_routes_are_found),
 		cmocka_unit_test(test_routes_stand_in_line),
 		cmocka_unit_test(test_prefixes_around_an_address),
