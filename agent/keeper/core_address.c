@@ -130,7 +130,7 @@ static void go_on(struct keeper_core *core, size_t index)
 	if (conf->claim == KEEPER_CLAIM_NONE) {
 		move(core, index, WATCHED, "the operator put it there");
 		answer(core, index, 0, "");
-	} else if (conf->claim == KEEPER_CLAIM_L2 && conf->ip.family == IP_V4) {
+	} else if (conf->claim == KEEPER_CLAIM_L2) {
 		move(core, index, PROBING, "not here");
 		push(core, KEEPER_ACT_PROBE, index);
 	} else {

@@ -7,16 +7,6 @@
 #define HARDWARE_ETHERNET 1
 #define PROTOCOL_IPV4     0x0800
 
-#define IPV6_HEADER_SIZE      40
-#define NEXT_HEADER_ICMPV6    58
-#define ICMPV6_NA             136
-#define NA_ROUTER             0x80000000u
-#define NA_OVERRIDE           0x20000000u
-#define OPTION_TARGET_LINK    2
-#define CHECKSUM_OFFSET_IN_NA 2
-
-static const uint8_t all_nodes[16] = { 0xff, 0x02, [15] = 0x01 };
-
 static struct bytes mac_bytes(const uint8_t mac[FRAME_MAC_SIZE])
 {
 	return (struct bytes){ mac, FRAME_MAC_SIZE };
@@ -101,50 +91,4 @@ enum frame_conflict frame_arp_judge(const struct arp *arp, const struct ip *ip,
 	    ip_is_equal(&arp->target, ip))
 		return FRAME_CLAIMED_ALSO;
 	return FRAME_NO_CONFLICT;
-}
-
-/* ---- Neighbor Advertisement ------------------------------------------------ */
-
-static uint32_t sum_octets(uint32_t sum, const uint8_t *octets, size_t len)
-{
-	for (size_t i = 0; i + 1 < len; i += 2)
-		sum += (uint32_t)octets[i] << 8 | octets[i + 1];
-	return sum;
-}
-
-/* RFC 4443, 2.3: the addresses, length and next header of the IPv6 header, and the message. */
-static uint16_t checksum(const uint8_t frame[FRAME_NA_SIZE])
-{
-	const size_t len = FRAME_NA_SIZE - IPV6_HEADER_SIZE;
-	uint32_t sum = sum_octets((uint32_t)len + NEXT_HEADER_ICMPV6, frame + 8, 32);
-
-	sum = sum_octets(sum, frame + IPV6_HEADER_SIZE, len);
-	while (sum > 0xffff)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)~sum;
-}
-
-void frame_na_encode(const struct ip *ip, const uint8_t mac[FRAME_MAC_SIZE],
-		     uint8_t out[FRAME_NA_SIZE])
-{
-	struct wr w = wr_init(out, FRAME_NA_SIZE);
-	uint16_t sum;
-
-	wr_u32(&w, 6u << 28);
-	wr_u16(&w, FRAME_NA_SIZE - IPV6_HEADER_SIZE);
-	wr_u8(&w, NEXT_HEADER_ICMPV6);
-	wr_u8(&w, 255);
-	wr_bytes(&w, (struct bytes){ ip->octets, 16 });
-	wr_bytes(&w, (struct bytes){ all_nodes, sizeof(all_nodes) });
-	wr_u8(&w, ICMPV6_NA);
-	wr_u8(&w, 0);
-	wr_u16(&w, 0);
-	wr_u32(&w, NA_ROUTER | NA_OVERRIDE);
-	wr_bytes(&w, (struct bytes){ ip->octets, 16 });
-	wr_u8(&w, OPTION_TARGET_LINK);
-	wr_u8(&w, 1); /* in units of 8 octets */
-	wr_bytes(&w, mac_bytes(mac));
-	sum = checksum(out);
-	out[IPV6_HEADER_SIZE + CHECKSUM_OFFSET_IN_NA] = (uint8_t)(sum >> 8);
-	out[IPV6_HEADER_SIZE + CHECKSUM_OFFSET_IN_NA + 1] = (uint8_t)sum;
 }

@@ -29,7 +29,7 @@
 #define KEEPER_RENEW_MS       1000
 #define KEEPER_RENEW_RETRY_MS 250
 #define KEEPER_RENEW_LOST_MS  2000 /* without a renewal for so long: given up */
-#define KEEPER_PROBE_MS       80   /* wait for an answer to the ARP probe */
+#define KEEPER_PROBE_MS       80   /* wait for an answer to the probe */
 #define KEEPER_REANNOUNCE_MS  500  /* second announcement of an inner address */
 
 /* Limits. */

@@ -19,8 +19,8 @@
  *
  * A service address:
  *
- *   ABSENT --ADDRESS_ADD--> LOOKING --l2, IPv4--> PROBING --80 ms, nobody--> ADDING --> HELD
- *                              |------l2, IPv6; route-----------------------^
+ *   ABSENT --ADDRESS_ADD--> LOOKING -----l2-----> PROBING --80 ms, nobody--> ADDING --> HELD
+ *                              |------route---------------------------------^
  *                              `------none----> WATCHED
  *   any --ADDRESS_REMOVE, refusal, loss--> ABSENT
  *
@@ -37,7 +37,7 @@ struct keeper_time {
 enum keeper_action_type {
 	KEEPER_ACT_REPORT,         /* send .report to main */
 	KEEPER_ACT_LOOKUP,         /* where is the address now? result: presence */
-	KEEPER_ACT_PROBE,          /* ARP probe, listen until PROBE_STOP; result: err */
+	KEEPER_ACT_PROBE,          /* by ARP or ND, listen until PROBE_STOP; result: err */
 	KEEPER_ACT_PROBE_STOP,     /* */
 	KEEPER_ACT_ADDRESS_SET,    /* add or renew; result: err */
 	KEEPER_ACT_ADDRESS_DEL,    /* result: err */
@@ -91,8 +91,8 @@ void keeper_core_take_message(struct keeper_core *core, uint64_t now_ms, struct 
 void keeper_core_take_eof(struct keeper_core *core, const char *why);
 
 /*
- * Somebody answered or probes for an address that is being probed (RFC 5227, 2.1.1). Later than
- * that, nothing happens: a conflicting ARP could be forged and makes nobody yield.
+ * Somebody answered or probes for an address that is being probed (RFC 5227, 2.1.1; RFC 4862, 5.4).
+ * Later than that, nothing happens: a conflicting ARP or ND could be forged and makes nobody yield.
  */
 void keeper_core_take_conflict(struct keeper_core *core, size_t index, const uint8_t mac[6],
 			       bool is_probing);

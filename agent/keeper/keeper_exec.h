@@ -6,7 +6,7 @@
 #include "agent/keeper/netlink.h"
 
 /*
- * Carries out the core's actions in the kernel: netlink calls, announcements, ARP probes. It
+ * Carries out the core's actions in the kernel: netlink calls, announcements, probes. It
  * decides nothing. Interfaces are looked up by name each time, since devices come and go.
  */
 struct keeper_exec;

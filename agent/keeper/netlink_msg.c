@@ -62,7 +62,7 @@ void netlink_msg_address_set(struct netlink_msg *m, const struct netlink_address
 	struct ifa_cacheinfo life = { .ifa_valid = a->valid_s, .ifa_prefered = a->preferred_s };
 	uint32_t flags = IFA_F_NOPREFIXROUTE;
 
-	/* Asked for by ARP or by the cluster's own probe; DAD would cost a second of failover. */
+	/* Probed for by ourselves, with l2; DAD would cost a second of failover. */
 	if (a->ip.family == IP_V6)
 		flags |= IFA_F_NODAD;
 	else if (a->is_connected)

@@ -11,7 +11,8 @@
  * script, the actions after an event come to an end, the address or route of each action is a
  * configured one, and the end of main leaves nothing held.
  *
- * ARP frames are tried on the same input: what decodes encodes to the same octets.
+ * Frames are tried on the same input: ARP that decodes encodes to the same octets, ND that decodes
+ * has what a conflict is judged by, and our own probe for its target is one.
  */
 #define ACTIONS_MAX 1000
 
@@ -197,6 +198,23 @@ static void check_arp(struct bytes input)
 	require(memcmp(again, input.ptr, sizeof(again)) == 0);
 }
 
+static void check_nd(struct bytes input)
+{
+	static const uint8_t mine[FRAME_MAC_SIZE] = { 2 }, other[FRAME_MAC_SIZE] = { 2, 1 };
+	uint8_t again[FRAME_NS_SIZE];
+	struct nd nd, probe;
+
+	if (frame_nd_decode(input, &nd) != 0)
+		return;
+	require(nd.type == ND_SOLICITATION || nd.type == ND_ADVERTISEMENT);
+	require(frame_nd_judge(&nd, mine, &nd.target, mine) == FRAME_NO_CONFLICT);
+	require(nd.type == ND_SOLICITATION ||
+		frame_nd_judge(&nd, other, &nd.target, mine) == FRAME_IN_USE);
+	frame_ns_encode(&nd.target, mine, again);
+	require(frame_nd_decode((struct bytes){ again, sizeof(again) }, &probe) == 0);
+	require(frame_nd_judge(&probe, other, &nd.target, mine) == FRAME_CLAIMED_ALSO);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
@@ -204,6 +222,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 	struct bytes octets = { input, size };
 
 	check_arp(octets);
+	check_nd(octets);
 	check_core(octets);
 	return 0;
 }

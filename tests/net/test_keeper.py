@@ -387,6 +387,35 @@ def test_simultaneous_probe_is_refused(start, watch, net):
                  start=start_line)
 
 
+def test_duplicate_ipv6_address_is_refused(start, watch, net):
+    member, neighbour = net
+    drive = start()
+    frames = watch("eth0", 0x86dd)
+    neighbour.ip("addr", "add", HOME6 + "/128", "dev", "eth0", "nodad")
+    result, text = drive.ask("add 1")
+    assert (result, text) == (ERR_EXISTS, f"{HOME6} is in use by {neighbour.mac('eth0')} on eth0")
+    assert member.address(HOME6) is None
+    target = socket.inet_pton(socket.AF_INET6, HOME6)
+    frames.wait("probe", lambda f: f[:6] == bytes.fromhex("3333ff000021") and f[20] == 58 and
+                f[22:38] == bytes(16) and f[54] == 135 and f[62:78] == target, 1, 2)
+    neighbour.ip("addr", "del", HOME6 + "/128", "dev", "eth0")
+    drive.ok("add 1")
+
+
+def test_simultaneous_ipv6_probe_is_refused(start, watch, net):
+    drive = start()
+    frames = watch("eth0", 0x86dd)
+    target = socket.inet_pton(socket.AF_INET6, HOME6)
+    other = bytes.fromhex("020000000099")
+    start_line = len(drive.lines)
+    drive.send("add 1")
+    [(_, probe)] = frames.wait("probe", lambda f: f if f[54:55] == b"\x87" and f[62:78] == target
+                               else None, 1, 2)
+    frames.sock.send(probe[:6] + other + probe[12:])
+    drive.expect(rf"answer ADDRESS_ADD 1 {ERR_EXISTS} .*also being claimed by {other.hex(':')}",
+                 start=start_line)
+
+
 def test_withdrawn_while_probing(start, net):
     drive = start()
     drive.send("add 0\nadd 0\nremove 0")

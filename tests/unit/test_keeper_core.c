@@ -52,13 +52,17 @@ static void test_life_of_an_address(void **state)
 	world_free(w);
 }
 
-static void test_ipv6_is_not_probed(void **state)
+static void test_ipv6_is_probed(void **state)
 {
 	struct keeper_world *w = world_new(0);
 
 	(void)state;
 	world_say_address(w, KEEPER_ADDRESS_ADD, 1, 1);
-	world_expect(w, "add", "lookup 1, set 1, answer 1 0, announce 1");
+	world_expect(w, "add", "lookup 1, probe 1");
+	world_pass(w, 79);
+	world_expect(w, "79 ms", "");
+	world_pass(w, 1);
+	world_expect(w, "80 ms", "stop 1, set 1, answer 1 0, announce 1");
 	world_free(w);
 }
 
@@ -68,8 +72,8 @@ static const struct presence_case {
 	enum keeper_presence presence;
 	const char *want;
 } presence_cases[] = {
-	{ "l2, not there", 1, KEEPER_PRESENCE_NONE, "lookup 1, set 1, answer 1 0, announce 1" },
-	{ "l2, ours", 1, KEEPER_PRESENCE_OURS, "lookup 1, set 1, answer 1 0, announce 1" },
+	{ "l2, not there", 1, KEEPER_PRESENCE_NONE, "lookup 1, probe 1" },
+	{ "l2, ours", 1, KEEPER_PRESENCE_OURS, "lookup 1, probe 1" },
 	{ "l2, foreign", 1, KEEPER_PRESENCE_FOREIGN, "lookup 1, answer 1 -15" },
 	{ "l2, elsewhere", 1, KEEPER_PRESENCE_ELSEWHERE, "lookup 1, answer 1 -15" },
 	{ "none, not there", 2, KEEPER_PRESENCE_NONE, "lookup 2, answer 1 -14" },
@@ -261,7 +265,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_life_of_an_address),
-		cmocka_unit_test(test_ipv6_is_not_probed),
+		cmocka_unit_test(test_ipv6_is_probed),
 		cmocka_unit_test(test_presence),
 		cmocka_unit_test(test_claim_none_is_only_watched),
 		cmocka_unit_test(test_claim_route_is_only_added_and_renewed),

@@ -110,7 +110,8 @@ static void test_suspended_host(void **state)
 	world_pass(w, 3000);
 	world_expect(w, "and stay alive", "");
 	world_say_address(w, KEEPER_ADDRESS_ADD, 7, 1);
-	world_expect(w, "ask later", "lookup 1, set 1, answer 7 0, announce 1");
+	world_pass(w, 80);
+	world_expect(w, "ask later", "lookup 1, probe 1, stop 1, set 1, answer 7 0, announce 1");
 	w->slept_ms += 1000;
 	world_turn(w);
 	world_expect(w, "a short sleep", "");

@@ -137,6 +137,84 @@ static void test_neighbour_advertisement(void **state)
 	assert_int_equal((total & 0xffff) + (total >> 16), 0xffff);
 }
 
+/* ---- neighbour discovery: octets that were summed up by another program ------- */
+
+#define SOURCE_NOBODY "00000000000000000000000000000000"
+#define SOURCE_LINK   "fe800000000000000000000000000001"
+#define TO_NODES      "ff020000000000000000000000000001"
+#define TO_GROUP      "ff0200000000000000000001ff000021"
+#define TARGET        "20010db8000000000000000000000021"
+
+static void test_probe_that_we_send(void **state)
+{
+	static const uint8_t nonce[FRAME_NONCE_SIZE] = "abcdef";
+	static const uint8_t want[] = { 0x33, 0x33, 0xff, 0, 0, 0x21 };
+	uint8_t frame[FRAME_NS_SIZE], group[FRAME_MAC_SIZE];
+	struct ip ip;
+
+	(void)state;
+	assert_int_equal(ip_parse("2001:db8::21", &ip), 0);
+	frame_ns_encode(&ip, nonce, frame);
+	octets_expect("NS", "octets", (struct bytes){ frame, sizeof(frame) },
+		      "60000000 0020 3a ff" SOURCE_NOBODY TO_GROUP "87 00 1477 00000000" TARGET
+		      "0e 01 616263646566");
+	frame_ns_group(&ip, group);
+	assert_memory_equal(group, want, sizeof(want));
+}
+
+#define ANSWER SOURCE_LINK TO_NODES "88 00 47ab 00000000" TARGET "02 01 020000000099"
+
+static const struct judged_case nd_cases[] = {
+	{ "answer", "60000000 0020 3a ff" ANSWER, 0, FRAME_IN_USE },
+	{ "answer with padding", "60000000 0020 3a ff" ANSWER "0000", 0, FRAME_IN_USE },
+	{ "another's probe",
+	  "60000000 0020 3a ff" SOURCE_NOBODY TO_GROUP "87 00 1477 00000000" TARGET
+	  "0e 01 616263646566",
+	  0, FRAME_CLAIMED_ALSO },
+	{ "somebody asks",
+	  "60000000 0020 3a ff" SOURCE_LINK TO_GROUP "87 00 4a89 00000000" TARGET
+	  "01 01 020000000099",
+	  0, FRAME_NO_CONFLICT },
+	{ "answer for another",
+	  "60000000 0020 3a ff" SOURCE_LINK TO_NODES
+	  "88 00 47aa 00000000 20010db8000000000000000000000022 02 01 020000000099",
+	  0, FRAME_NO_CONFLICT },
+	{ "checksum",
+	  "60000000 0020 3a ff" SOURCE_LINK TO_NODES "88 00 0000 00000000" TARGET
+	  "02 01 020000000099",
+	  ERR_VALUE, FRAME_NO_CONFLICT },
+	{ "from behind a router", "60000000 0020 3a fe" ANSWER, ERR_VALUE, FRAME_NO_CONFLICT },
+	{ "not ICMPv6", "60000000 0020 11 ff" ANSWER, ERR_UNSUPPORTED, FRAME_NO_CONFLICT },
+	{ "not IPv6", "40000000 0020 3a ff" ANSWER, ERR_UNSUPPORTED, FRAME_NO_CONFLICT },
+	{ "too short", "60000000 0017 3a ff" ANSWER, ERR_TRUNCATED, FRAME_NO_CONFLICT },
+	{ "longer than it is", "60000000 0028 3a ff" ANSWER, ERR_TRUNCATED, FRAME_NO_CONFLICT },
+};
+
+static void test_nd_that_we_read(void **state)
+{
+	static const uint8_t other[FRAME_MAC_SIZE] = { 0x02, 0, 0, 0, 0, 0x99 };
+	struct ip ip;
+
+	(void)state;
+	assert_int_equal(ip_parse("2001:db8::21", &ip), 0);
+	for (size_t i = 0; i < sizeof(nd_cases) / sizeof(nd_cases[0]); i++) {
+		const struct judged_case *c = &nd_cases[i];
+		struct octets frame = octets_from_hex(c->frame);
+		struct nd nd;
+		int err = frame_nd_decode(octets_bytes(&frame), &nd);
+
+		if (err != c->err ||
+		    (err == 0 && frame_nd_judge(&nd, other, &ip, mine) != c->conflict))
+			fail_msg("%s: error %d", c->name, err);
+		if (err == 0)
+			assert_int_equal(frame_nd_judge(&nd, mine, &ip, mine), FRAME_NO_CONFLICT);
+		for (size_t len = 0; len < FRAME_ND_MIN; len++)
+			assert_int_equal(
+			    frame_nd_decode((struct bytes){ octets_bytes(&frame).ptr, len }, &nd),
+			    ERR_TRUNCATED);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -144,6 +222,8 @@ int main(void)
 		cmocka_unit_test(test_arp_that_we_read),
 		cmocka_unit_test(test_every_cut_of_arp),
 		cmocka_unit_test(test_neighbour_advertisement),
+		cmocka_unit_test(test_probe_that_we_send),
+		cmocka_unit_test(test_nd_that_we_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
