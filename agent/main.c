@@ -121,8 +121,10 @@ static int start(struct program *p, struct errtext *why)
 		return ERR_IO;
 	}
 	if ((err = agent_new(&p->loop, &p->res, &p->agent, why)) != 0 ||
-	    (err = privileges_drop(p->conf->run_as, NULL, 0, why)) != 0 ||
-	    (err = signals_start(&p->signals, &p->loop, on_signal, p)) != 0)
+	    (err = privileges_drop(p->conf->run_as, NULL, 0, why)) != 0)
+		return err;
+	errtext_set(why, "cannot listen to signals");
+	if ((err = signals_start(&p->signals, &p->loop, on_signal, p)) != 0)
 		return err;
 	return agent_start(p->agent, why);
 }
@@ -158,6 +160,19 @@ static int run(struct program *p)
 	return err != 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
+/* The files, and what only shows when they are put together. */
+static int check(struct program *p)
+{
+	struct errtext why = { "" };
+
+	if (setup_new(p->conf, &p->setup, &why) != 0) {
+		fprintf(stderr, "%s: %s\n", p->cmdline.config, why.text);
+		return EXIT_USAGE;
+	}
+	printf("%s: ok\n", p->cmdline.config);
+	return EXIT_DONE;
+}
+
 static int load_and_run(struct program *p)
 {
 	struct conf_errors errors = conf_errors_to_stream(stderr);
@@ -168,7 +183,7 @@ static int load_and_run(struct program *p)
 	if (p->cmdline.mode == CMDLINE_RUN)
 		code = run(p);
 	else if (p->cmdline.mode == CMDLINE_CHECK)
-		printf("%s: ok\n", p->cmdline.config);
+		code = check(p);
 	else if (agent_conf_dump(p->conf, stdout) != 0)
 		code = EXIT_FAILED;
 	tls_ctx_free(p->tls);

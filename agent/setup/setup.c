@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* What the schema lets through fits: nothing is cut. */
+_Static_assert(TS_MAX <= KEEPER_PREFIXES_MAX, "the keeper knows all of a connection's remote-ts");
+
 static int copy_link(char out[IFNAMSIZ], const char *link, struct errtext *why)
 {
 	if (link == NULL)
@@ -169,7 +172,7 @@ int setup_new(const struct agent_conf *conf, struct setup **out, struct errtext 
 		s->homes[i] = conf->home[i].address;
 	err = fill_keeper(conf, &s->keeper, why);
 	if (err == 0) {
-		err = fill_responder(conf, s);
+		err = fill_responder(conf, s) == 0 ? 0 : ERR_CONFIG;
 		if (err != 0)
 			errtext_set(why, "'%s' is no identity", conf->ike.id);
 	}
