@@ -543,8 +543,8 @@ int control_new(uv_loop_t *loop, const struct director_conf *conf, struct regist
 	c->lg = lg;
 	c->events = *events;
 	c->limit = (struct log_limit){ .burst = LOG_BURST, .interval_ms = LOG_INTERVAL_MS };
-	c->peer_limit = (struct log_limit){ .burst = PEER_LOG_BURST,
-					    .interval_ms = PEER_LOG_INTERVAL_MS };
+	c->peer_limit =
+	    (struct log_limit){ .burst = PEER_LOG_BURST, .interval_ms = PEER_LOG_INTERVAL_MS };
 	err = udp_open(loop, &conf->control, &(struct udp_options){ .pktinfo = true }, on_datagram,
 		       c, &c->udp, why);
 	if (err != 0) {

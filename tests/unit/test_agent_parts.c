@@ -47,7 +47,8 @@ static void test_inside_prefixes(void **state)
 	assert_true(is_cut);
 }
 
-/* A peer may ask for ranges that no list of prefixes holds: nothing is told but what was written. */
+/* A peer may ask for ranges that no list of prefixes holds: nothing is told but what was written.
+ */
 static void test_inside_never_invents(void **state)
 {
 	struct peer_info peer = { .identity = "p1", .connection = "sites" };

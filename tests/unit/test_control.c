@@ -107,9 +107,10 @@ static void stop(struct world *d)
 
 static void fill_hello(void *ctx, struct msg_hello *hello)
 {
-	static const struct msg_address address = { .address = home };
+	static struct msg_address address; /* borrowed until the next call */
 
 	(void)ctx;
+	address.address = home;
 	hello->version = "0.1";
 	hello->dataplane = "tun";
 	hello->addresses = &address;
