@@ -43,6 +43,7 @@ struct agent {
 	struct rng rng;
 	struct crypto *crypto;
 	struct shard *shard;
+	int keeper_fd; /* for keeper, once it is there */
 	struct keeper_client *keeper;
 	struct uplink *uplink;
 	struct inside *inside;
@@ -420,7 +421,7 @@ static void serve(struct agent *a)
 	conf.member = a->state.number;
 	err = shard_begin(a->shard, &conf, a->res.setup->policy, &a->rng);
 	if (err == 0)
-		err = keeper_client_new(a->loop, a->res.keeper_fd, &keeper_events, &a->keeper);
+		err = keeper_client_new(a->loop, a->keeper_fd, &keeper_events, &a->keeper);
 	if (err != 0) {
 		log_error(a->lg, LG_MAIN, "cannot serve: %s", err_text(err));
 		end(a, err);
@@ -554,7 +555,7 @@ fail:
 	return err;
 }
 
-int agent_start(struct agent *a, struct errtext *why)
+int agent_start(struct agent *a, int keeper_fd, struct errtext *why)
 {
 	const struct uplink_events uplink_events = {
 		.fill_hello = on_fill_hello,
@@ -573,6 +574,7 @@ int agent_start(struct agent *a, struct errtext *why)
 
 	if (err != 0)
 		return err;
+	a->keeper_fd = keeper_fd;
 	err = uplink_new(a->loop, &uplink_conf, a->lg, &uplink_events, &a->uplink, why);
 	if (err != 0)
 		return err;

@@ -29,7 +29,6 @@ struct agent_resources {
 	const struct tls_ctx *tls;
 	const struct logger *lg;
 	const char *state_dir;
-	int keeper_fd;
 	int tun_fd;
 };
 
@@ -37,8 +36,9 @@ struct agent_resources {
 MUST_USE int agent_new(uv_loop_t *loop, const struct agent_resources *res, struct agent **out,
 		       struct errtext *why);
 
-/* After the privileges are gone: connects to keeper and director. */
-MUST_USE int agent_start(struct agent *a, struct errtext *why);
+/* After the privileges are gone: connects to the keeper, whose socket it takes, and the director.
+ */
+MUST_USE int agent_start(struct agent *a, int keeper_fd, struct errtext *why);
 
 /* Ends in due form; a second call at once. */
 void agent_stop(struct agent *a, const char *reason);

@@ -14,8 +14,10 @@
 #include "common/io/signals.h"
 
 /*
- * waypost-agent: what needs root is done first and in this order (keeper, device, sockets, keys),
- * then main gives up everything, and only then looks at the network.
+ * waypost-agent: what needs root is done first and in this order (keys, device, sockets, keeper),
+ * then main gives up everything, and only then looks at the network. The keeper is last because it
+ * begins by taking away what an earlier one left behind: with device and sockets in our hands, that
+ * cannot be what another agent is using.
  */
 static const struct cmdline_spec spec = {
 	.program = "waypost-agent",
@@ -31,6 +33,7 @@ struct program {
 	struct tls_ctx *tls;
 	struct logger lg;
 	struct agent_resources res;
+	int keeper_fd;
 	uv_loop_t loop;
 	struct signals signals;
 	struct agent *agent;
@@ -69,17 +72,20 @@ static int acquire(struct program *p, struct errtext *why)
 {
 	struct keeper_process keeper;
 	char text[KEEPER_TEXT_MAX];
-	int err = state_dir_prepare(p->cmdline.state_dir, p->conf->run_as, why);
+	int err;
 
-	if (err != 0)
+	if ((err = state_dir_prepare(p->cmdline.state_dir, p->conf->run_as, why)) != 0 ||
+	    (err = tun_open(p->conf->tun_device, (uint16_t)p->conf->tun_mtu, &p->res.tun_fd,
+			    why)) != 0 ||
+	    (err = agent_new(&p->loop, &p->res, &p->agent, why)) != 0)
 		return err;
 	err = keeper_start(&p->setup->keeper, &keeper, text);
 	if (err != 0) {
 		errtext_set(why, "%s", text);
 		return err;
 	}
-	p->res.keeper_fd = keeper.fd;
-	return tun_open(p->conf->tun_device, (uint16_t)p->conf->tun_mtu, &p->res.tun_fd, why);
+	p->keeper_fd = keeper.fd;
+	return 0;
 }
 
 static int load_tls(struct program *p, struct errtext *why)
@@ -114,19 +120,17 @@ static int start(struct program *p, struct errtext *why)
 	p->res.lg = &p->lg;
 	p->res.state_dir = p->cmdline.state_dir;
 	warn_if_not_forwarding(&p->lg);
-	if ((err = acquire(p, why)) != 0)
-		return err;
 	if (uv_loop_init(&p->loop) != 0) {
 		errtext_set(why, "no event loop");
 		return ERR_IO;
 	}
-	if ((err = agent_new(&p->loop, &p->res, &p->agent, why)) != 0 ||
+	if ((err = acquire(p, why)) != 0 ||
 	    (err = privileges_drop(p->conf->run_as, NULL, 0, why)) != 0)
 		return err;
 	errtext_set(why, "cannot listen to signals");
 	if ((err = signals_start(&p->signals, &p->loop, on_signal, p)) != 0)
 		return err;
-	return agent_start(p->agent, why);
+	return agent_start(p->agent, p->keeper_fd, why);
 }
 
 static int run(struct program *p)
@@ -194,7 +198,7 @@ static int load_and_run(struct program *p)
 
 int main(int argc, char **argv)
 {
-	static struct program program = { .res = { .keeper_fd = -1, .tun_fd = -1 } };
+	static struct program program = { .res = { .tun_fd = -1 }, .keeper_fd = -1 };
 	int code;
 
 	if (!cmdline_parse(&spec, argc, argv, &program.cmdline, &code))
