@@ -59,8 +59,9 @@ static int load_tls(struct program *p, struct errtext *why)
 	const struct pki_identity *self;
 	int err = tls_ctx_new_server(&files, protocols, &p->tls, why);
 
+	/* Trying again would not help: the operator named these files. */
 	if (err != 0)
-		return err;
+		return err == ERR_NO_MEMORY ? err : ERR_CONFIG;
 	self = tls_ctx_identity(p->tls);
 	if (self->kind != PKI_DIRECTOR || strcmp(self->name, p->conf->name) != 0) {
 		char text[PKI_URI_MAX];
