@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/conf/cmdline.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -112,6 +114,61 @@ bool cmdline_parse(const struct cmdline_spec *spec, int argc, char **argv, struc
 	return true;
 }
 
+/* True if everything in the folder is the user's; an empty one has nothing that is not. */
+static bool has_only_files_of(DIR *dir, uid_t uid)
+{
+	const struct dirent *entry;
+	struct stat st;
+
+	while ((entry = readdir(dir)) != NULL) {
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+		    st.st_uid != uid)
+			return false;
+	}
+	return true;
+}
+
+/* Gives a folder of root's to the user, unless it is in use for something else: a slip in an option
+ * must not make /etc the property of nobody. */
+static int give_away(const char *path, DIR *dir, const struct passwd *pw, struct errtext *why)
+{
+	struct stat st;
+
+	if (fstat(dirfd(dir), &st) == 0 && st.st_uid == pw->pw_uid)
+		return 0;
+	if (!has_only_files_of(dir, pw->pw_uid)) {
+		errtext_set(why,
+			    "%s is not %s's, and not empty: choose another folder, or make it "
+			    "theirs (chown -R %s %s)",
+			    path, pw->pw_name, pw->pw_name, path);
+		return ERR_IO;
+	}
+	if (fchown(dirfd(dir), pw->pw_uid, pw->pw_gid) != 0) {
+		errtext_set(why, "cannot give %s to %s: %s", path, pw->pw_name, strerror(errno));
+		return ERR_IO;
+	}
+	return 0;
+}
+
+static int prepare_as_root(const char *path, const struct passwd *pw, struct errtext *why)
+{
+	DIR *dir = opendir(path);
+	int err;
+
+	if (dir == NULL) {
+		if (errno == ENOTDIR)
+			errtext_set(why, "%s is not a folder", path);
+		else
+			errtext_set(why, "cannot open %s: %s", path, strerror(errno));
+		return ERR_IO;
+	}
+	err = give_away(path, dir, pw, why);
+	closedir(dir);
+	return err;
+}
+
 int state_dir_prepare(const char *path, const char *user, struct errtext *why)
 {
 	const struct passwd *pw = user != NULL ? getpwnam(user) : NULL;
@@ -125,12 +182,9 @@ int state_dir_prepare(const char *path, const char *user, struct errtext *why)
 		return ERR_IO;
 	}
 	/* Only root gives things away; anybody else must own it already. */
-	if (pw != NULL && geteuid() == 0 && chown(path, pw->pw_uid, pw->pw_gid) != 0) {
-		errtext_set(why, "cannot give %s to %s: %s", path, user, strerror(errno));
-		return ERR_IO;
-	}
-	/* Given away, it is for somebody else to look into. */
-	if ((pw == NULL || geteuid() != 0) && access(path, W_OK | X_OK) != 0) {
+	if (pw != NULL && geteuid() == 0)
+		return prepare_as_root(path, pw, why);
+	if (access(path, W_OK | X_OK) != 0) {
 		errtext_set(why, "cannot write to %s: %s", path, strerror(errno));
 		return ERR_IO;
 	}

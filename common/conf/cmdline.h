@@ -45,8 +45,9 @@ bool cmdline_parse(const struct cmdline_spec *spec, int argc, char **argv, struc
 		   int *exit_code);
 
 /*
- * Makes the directory, for its owner only, if it is not there, and gives it to user (NULL: leaves
- * it). ERR_IO, ERR_CONFIG (no such user), with the reason in why.
+ * Makes the directory, for its owner only, if it is not there, and as root gives it to user (NULL:
+ * leaves it), unless things of others are in it. ERR_IO, ERR_CONFIG (no such user), with the reason
+ * in why.
  */
 MUST_USE int state_dir_prepare(const char *path, const char *user, struct errtext *why);
 
