@@ -63,6 +63,11 @@ int front_start(const struct front_conf *conf, const struct logger *lg, struct f
 		each.port_ike = IKE_PORT;
 	if (each.port_natt == 0)
 		each.port_natt = IKE_NATT_PORT;
+	err = worker_check_ports(&each, lg);
+	if (err != 0) {
+		free(f);
+		return err;
+	}
 	for (; f->n_workers < n; f->n_workers++) {
 		err = worker_start(&each, lg, &f->workers[f->n_workers]);
 		if (err != 0) {

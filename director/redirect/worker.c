@@ -206,14 +206,14 @@ static const char *explain_bind(int error)
 	case EADDRNOTAVAIL:
 		return " (no interface has this address)";
 	case EADDRINUSE:
-		return " (another IKE daemon runs here)";
+		return " (another director or IKE daemon runs here)";
 	default:
 		return "";
 	}
 }
 
-/* A descriptor or ERR_IO. */
-static int open_socket(const struct logger *lg, const struct endpoint *local)
+/* A descriptor or ERR_IO. Workers share their ports, but not with another program of this user. */
+static int open_socket(const struct logger *lg, const struct endpoint *local, bool is_shared)
 {
 	struct sockaddr_storage sa;
 	socklen_t sa_len = endpoint_to_sockaddr(local, &sa);
@@ -221,7 +221,8 @@ static int open_socket(const struct logger *lg, const struct endpoint *local)
 	int on = 1, size = RCVBUF;
 	char text[ENDPOINT_TEXT_MAX];
 
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0 ||
+	if (fd < 0 ||
+	    (is_shared && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0) ||
 	    (sa.ss_family == AF_INET6 &&
 	     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) != 0) ||
 	    bind(fd, (const struct sockaddr *)&sa, sa_len) != 0) {
@@ -238,13 +239,27 @@ static int open_socket(const struct logger *lg, const struct endpoint *local)
 	return fd;
 }
 
+int worker_check_ports(const struct front_conf *conf, const struct logger *lg)
+{
+	for (size_t i = 0; i < conf->n_addresses * PORTS; i++) {
+		const struct endpoint local = { conf->addresses[i / PORTS],
+						i % PORTS == 0 ? conf->port_ike : conf->port_natt };
+		int fd = open_socket(lg, &local, false);
+
+		if (fd < 0)
+			return fd;
+		close(fd);
+	}
+	return 0;
+}
+
 static int open_listener(struct worker *w, const struct endpoint *local, bool is_natt,
 			 const struct logger *lg)
 {
 	struct listener *l = &w->listeners[w->n_listeners];
 
 	*l = (struct listener){ .worker = w, .is_natt = is_natt };
-	l->fd = open_socket(lg, local);
+	l->fd = open_socket(lg, local, true);
 	if (l->fd < 0)
 		return l->fd;
 	if (uv_poll_init(&w->loop, &l->poll, l->fd) != 0) {

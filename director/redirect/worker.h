@@ -14,6 +14,12 @@ struct snapshot {
 };
 
 /*
+ * ERR_IO, and logged, if a port of conf cannot be had, or another program has it: that one's
+ * SO_REUSEPORT would let the workers share it unnoticed, and each would get half of the peers.
+ */
+MUST_USE int worker_check_ports(const struct front_conf *conf, const struct logger *lg);
+
+/*
  * Binds and starts. conf has every default filled in, and the rates are this worker's share; what
  * is needed of it is copied. Errors as front_start(), and logged.
  */
