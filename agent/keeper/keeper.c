@@ -217,7 +217,10 @@ static int run_keeper(const struct keeper_conf *conf, const struct logger *lg)
 	struct keeper k = { .conf = conf, .lg = lg };
 
 	if (drop_privileges(conf) != 0) {
-		log_error(lg, LG_KEEPER, "cannot drop privileges: %s", strerror(errno));
+		log_error(lg, LG_KEEPER,
+			  "cannot drop privileges: %s (the keeper needs CAP_NET_ADMIN and "
+			  "CAP_NET_RAW)",
+			  strerror(errno));
 		return 1;
 	}
 	if (keeper_exec_new(conf, &k.exec) != 0) {
