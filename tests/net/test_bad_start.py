@@ -121,7 +121,6 @@ def test_agent_is_not_root(world):
 
 LACKING = {
     "net_admin": r"no permission to create device waypost0: CAP_NET_ADMIN is needed",
-    "net_raw": r"the keeper needs CAP_NET_ADMIN and CAP_NET_RAW",
     "setuid": r"cannot become 'nobody'",
 }
 
