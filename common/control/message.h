@@ -21,31 +21,43 @@
  * to, and needs no freeing.
  */
 #define PROTO_MAJOR 1 /* has to be the other side's */
-#define PROTO_MINOR 0
+#define PROTO_MINOR 1
 
 /* Integers are 0 to 2^53 - 1 unless said otherwise, so that every JSON library can hold them. */
 #define MSG_INT_MAX (((uint64_t)1 << 53) - 1)
 
-#define MSG_TEXT_MAX      255 /* octets of identities and reasons */
-#define MSG_ADDRESSES_MAX 64  /* addresses of a member */
-#define MSG_RING_IDS_MAX  64
-#define MSG_MEMBERS_MAX   191 /* the highest member number */
-#define MSG_COUNTERS_MAX  128
-#define MSG_PEERS_MAX     256 /* entries of a peer frame; see message_fit_peers() */
-#define MSG_INNER_MAX     32  /* inner prefixes of one peer */
-#define MSG_NUMBER_MAX    191
-#define MSG_SHARE_MAX     1000000 /* of a _ppm field: the whole */
+#define MSG_TEXT_MAX       255 /* octets of identities and reasons */
+#define MSG_ADDRESSES_MAX  64  /* addresses of a member */
+#define MSG_RING_IDS_MAX   64
+#define MSG_MEMBERS_MAX    191 /* the highest member number */
+#define MSG_COUNTERS_MAX   128
+#define MSG_PEERS_MAX      256 /* entries of a peer frame; see message_fit_peers() */
+#define MSG_INNER_MAX      32  /* inner prefixes of one peer */
+#define MSG_NUMBER_MAX     191
+#define MSG_SHARE_MAX      1000000 /* of a _ppm field: the whole */
+#define MSG_RING_MAX       64
+#define MSG_KEY_MAX        64 /* octets of a key */
+#define MSG_REFERENCES_MAX 8  /* of a probe */
 
-#define MESSAGE_TYPES(X)          \
-	X(HELLO, "hello")         \
-	X(WELCOME, "welcome")     \
-	X(ERROR, "error")         \
-	X(HEARTBEAT, "heartbeat") \
-	X(ACK, "ack")             \
-	X(REPORT, "report")       \
-	X(PEER, "peer")           \
-	X(BYE, "bye")             \
-	X(OK, "ok")
+#define MESSAGE_TYPES(X)                \
+	X(HELLO, "hello")               \
+	X(WELCOME, "welcome")           \
+	X(ERROR, "error")               \
+	X(HEARTBEAT, "heartbeat")       \
+	X(ACK, "ack")                   \
+	X(REPORT, "report")             \
+	X(PEER, "peer")                 \
+	X(BYE, "bye")                   \
+	X(OK, "ok")                     \
+	X(CLAIM, "claim")               \
+	X(CLAIMED, "claimed")           \
+	X(REFUSED, "refused")           \
+	X(RELEASE, "release")           \
+	X(RELEASED, "released")         \
+	X(PROBE, "probe")               \
+	X(PROBE_RESULT, "probe_result") \
+	X(GONE, "gone")                 \
+	X(EVENT, "event")
 
 #define MESSAGE_ENUMERATOR(name, text) MESSAGE_##name,
 enum message_type {
@@ -81,7 +93,14 @@ enum message_type {
 	X(REDIRECTED_FROM, "redirected-from") \
 	X(PUSHED, "pushed")
 
+/* Whether something answered. UNKNOWN: it was not asked, or could not be. */
+#define MSG_SEENS(X)  \
+	X(NO, "no")   \
+	X(YES, "yes") \
+	X(UNKNOWN, "unknown")
+
 #define CLAIM_ENUMERATOR(name, text) MSG_CLAIM_##name,
+#define SEEN_ENUMERATOR(name, text)  MSG_SEEN_##name,
 #define STATE_ENUMERATOR(name, text) MSG_STATE_##name,
 #define EVENT_ENUMERATOR(name, text) MSG_PEER_##name,
 #define HOW_ENUMERATOR(name, text)   MSG_HOW_##name,
@@ -90,6 +109,9 @@ enum msg_claim {
 };
 enum msg_state {
 	MSG_STATES(STATE_ENUMERATOR)
+};
+enum msg_seen {
+	MSG_SEENS(SEEN_ENUMERATOR)
 };
 enum msg_peer_event {
 	MSG_PEER_EVENTS(EVENT_ENUMERATOR)
@@ -101,6 +123,7 @@ enum msg_peer_how {
 #undef STATE_ENUMERATOR
 #undef EVENT_ENUMERATOR
 #undef HOW_ENUMERATOR
+#undef SEEN_ENUMERATOR
 
 /* The texts of the tables above; "unknown" for other numbers. Never NULL. */
 const char *message_type_name(enum message_type type);
@@ -108,6 +131,7 @@ const char *msg_claim_name(enum msg_claim claim);
 const char *msg_state_name(enum msg_state state);
 const char *msg_peer_event_name(enum msg_peer_event event);
 const char *msg_peer_how_name(enum msg_peer_how how);
+const char *msg_seen_name(enum msg_seen seen);
 
 struct msg_proto {
 	uint16_t major;
@@ -132,7 +156,12 @@ struct msg_hello {
 	const struct msg_address *addresses;
 	size_t n_addresses;
 	uint64_t capacity;  /* IKE SAs that the member is sized for, at least 1 */
-	uint64_t max_epoch; /* the highest that it was ever given */
+	uint64_t max_epoch; /* the highest that it has ever seen */
+	/*
+	 * Optional (family IP_NONE): where other members reach this one with probes and claim
+	 * notices. The unspecified address stands for the one that the director sees it at.
+	 */
+	struct endpoint mesh;
 	const char *const *ring_ids;
 	size_t n_ring_ids;
 };
@@ -143,6 +172,15 @@ struct msg_member {
 	const struct ip *home;
 	size_t n_home;
 	struct endpoint escrow; /* optional: family IP_NONE */
+	struct endpoint mesh;   /* optional: family IP_NONE */
+};
+
+/* A key of the cluster's ring. A use that this version does not know is ignored. */
+#define MSG_KEY_USE_NOTICE "notice" /* of what members send each other: common/mesh */
+struct msg_key {
+	const char *id;   /* a name */
+	const char *use;  /* a name */
+	struct bytes key; /* 16 to MSG_KEY_MAX octets, base64 in JSON */
 };
 
 struct msg_welcome {
@@ -154,6 +192,8 @@ struct msg_welcome {
 	uint64_t epoch;
 	const struct msg_member *members;
 	size_t n_members;
+	const struct msg_key *ring; /* optional in version 1.0 */
+	size_t n_ring;
 };
 
 /* ---- either way: error, the answer to what could not be done ---- */
@@ -245,6 +285,84 @@ struct msg_bye {
 	size_t n_released;
 };
 
+/*
+ * ---- director to agent: claim, answered with claimed or refused ----
+ * Every order has an id, which its answer repeats, and may come twice.
+ */
+struct msg_claim {
+	struct ip address;
+	uint64_t epoch;   /* from 1 on */
+	const char *from; /* optional: the member that had it, or NULL */
+	bool force;       /* optional, false: although somebody still answers for it */
+};
+
+struct msg_claimed {
+	struct ip address;
+	uint64_t epoch;
+};
+
+#define MSG_REFUSED_STALE      "stale-epoch"    /* lower than the highest seen for the address */
+#define MSG_REFUSED_IN_USE     "in-use"         /* somebody answers for it on the link */
+#define MSG_REFUSED_UNREACHED  "not-reached"    /* no next hop answers from that address */
+#define MSG_REFUSED_UNKNOWN    "not-configured" /* no such address in the agent's configuration */
+#define MSG_REFUSED_UNABLE     "not-able"       /* what it tracks is down, or it stops */
+#define MSG_REFUSED_SUPERSEDED "superseded"     /* a newer claim came in between */
+#define MSG_REFUSED_FAILED     "failed"         /* disk or kernel */
+struct msg_refused {
+	struct ip address;
+	uint64_t epoch;     /* of the order */
+	uint64_t max_epoch; /* the highest that the agent has seen */
+	const char *code;   /* a name, one of the above or one that this version does not know */
+	const char *why;
+};
+
+/* ---- director to agent: release, answered with released ---- */
+struct msg_release {
+	struct ip address;
+	uint64_t epoch; /* of the order: what was claimed under this or an older one goes */
+};
+
+/* Without an id the agent let go of the address by itself. */
+struct msg_released {
+	struct ip address;
+	uint64_t epoch; /* the highest that the agent has seen for it */
+	const char *why;
+};
+
+/* ---- director to agent: probe, answered with probe_result ---- */
+struct msg_probe {
+	struct ip address;
+	uint8_t number; /* of the member that is to have it */
+	/* What must answer too, or the prober knows nothing: one of these members, or ... */
+	const struct endpoint *references;
+	size_t n_references;
+	const struct ip *witnesses; /* ... one of these hosts on the link of the address */
+	size_t n_witnesses;
+};
+
+struct msg_probe_result {
+	struct ip address;
+	enum msg_seen agent;     /* an agent answered, authenticated */
+	uint64_t number;         /* which one, 1 to MSG_NUMBER_MAX; 0: none */
+	enum msg_seen link;      /* a kernel answered by ARP or ND */
+	enum msg_seen reference; /* no: what the others say means nothing */
+};
+
+/*
+ * ---- keeper to director, as a datagram like a heartbeat's: gone ----
+ * The agent has ended and everything it put into the kernel is taken out.
+ */
+struct msg_gone {
+	const char *member;
+	uint64_t boot_id;
+};
+
+/* ---- agent to director: event, for the history ---- */
+struct msg_event {
+	const char *what;
+	const char *why;
+};
+
 struct message {
 	enum message_type type;
 	uint64_t id; /* 0: none; an answer repeats it */
@@ -257,6 +375,15 @@ struct message {
 		struct msg_report report;
 		struct msg_peers peers;
 		struct msg_bye bye;
+		struct msg_claim claim;
+		struct msg_claimed claimed;
+		struct msg_refused refused;
+		struct msg_release release;
+		struct msg_released released;
+		struct msg_probe probe;
+		struct msg_probe_result probe_result;
+		struct msg_gone gone;
+		struct msg_event event;
 		const char *unknown; /* MESSAGE_UNKNOWN: the type as received */
 	};
 	struct arena_chunk *memory; /* of a decoded message; private */

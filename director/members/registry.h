@@ -10,11 +10,14 @@
  * It hears what the control channel hears (hello, heartbeats, the connection's end, bye) and the
  * time, and knows the operating state of every configured member:
  *
- *           hello              heartbeat             silence or lost            silence
- *   left -----------> joining -----------> active ----------------> suspect -----------> down
- *                       |                    ^                         ^ |                 |
- *                       |                    +------- heartbeat ---------+-----------------+
+ *           hello              heartbeat             silence or lost           judged
+ *   left -----------> joining -----------> active ----------------> suspect --------> down,
+ * isolated |                    ^                         ^ |                 | | +-------
+ * heartbeat ---------+-----------------+
  *                       +--------- silence or lost --------------------+
+ *
+ * Silence alone makes a member suspect, no more: whether it is down, or only out of the director's
+ * reach (isolated: its peers may be served well), others find out, and the coordinator judges.
  *
  * A heartbeat makes a member active when it asks for peers; as long as it does not, it is joining.
  * A hello leads from every state to joining, a bye from every state to left. Lost is a connection
@@ -30,6 +33,7 @@ enum member_state {
 	MEMBER_JOINING,
 	MEMBER_ACTIVE,
 	MEMBER_SUSPECT,
+	MEMBER_ISOLATED,
 	MEMBER_DOWN,
 	MEMBER_STATE_COUNT,
 };
@@ -43,6 +47,7 @@ struct member_load {
 	uint64_t sas;
 	uint64_t half_open;
 	bool takes_new; /* false: it asks for no new peers */
+	bool is_unable; /* what it tracks is down: it can hold no address */
 };
 
 struct member {
@@ -74,7 +79,6 @@ struct member {
 
 struct registry_conf {
 	uint32_t suspect_ms; /* silence after which a member is suspect */
-	uint32_t down_ms;    /* and down */
 };
 
 struct registry_event {
@@ -126,6 +130,17 @@ void registry_disconnected(struct registry *r, uint64_t now_ms, size_t index, ui
 			   const char *why);
 
 void registry_drain(struct registry *r, size_t index, bool is_draining);
+
+/*
+ * What others found out about a silent member: MEMBER_DOWN or MEMBER_ISOLATED. Ignored unless it is
+ * suspect, isolated, or (for DOWN) joining or active without a session. Also the keeper's own word
+ * that its agent is gone.
+ */
+void registry_judge(struct registry *r, uint64_t now_ms, size_t index, enum member_state state,
+		    const char *why);
+
+/* Peers may be sent to the home address with this place in member.home; none at first. */
+void registry_serve(struct registry *r, size_t index, size_t home, bool is_served);
 
 /* How many peers the front end sent to this member since it started. */
 void registry_placed(struct registry *r, size_t index, uint64_t total);
