@@ -203,20 +203,30 @@ static bool step_holder(struct coordinator *c, struct coord_address *a)
 	return true;
 }
 
+/* One that was tried already could be asked again later. */
+static bool is_anybody_left(const struct coordinator *c, const struct coord_address *a)
+{
+	for (size_t i = 0; i < registry_count(c->registry); i++) {
+		if (coord_set_has(&a->tried, i) && coord_can(a, i) && coord_is_able(c, i))
+			return true;
+	}
+	return false;
+}
+
 /* Nobody is left to take it in this attempt. */
 static void step_nobody(struct coordinator *c, struct coord_address *a)
 {
-	bool was_tried = !coord_set_is_empty(&a->tried);
+	bool was_tried = is_anybody_left(c, a);
 
 	if (was_tried) {
 		a->backoff_ms = a->backoff_ms == 0 ? COORD_RETRY_MS : 2 * a->backoff_ms;
 		if (a->backoff_ms > COORD_RETRY_MAX_MS)
 			a->backoff_ms = COORD_RETRY_MAX_MS;
 		a->retry_ms = c->now_ms + a->backoff_ms;
-		a->tried = (struct coord_set){ { 0 } };
 	} else {
 		a->retry_ms = COORD_NEVER; /* until one comes that can */
 	}
+	a->tried = (struct coord_set){ { 0 } };
 	if (a->is_told)
 		return;
 	a->is_told = true;

@@ -40,11 +40,6 @@ static inline void coord_set_remove(struct coord_set *s, size_t i)
 	s->words[i / 64] &= ~(UINT64_C(1) << (i % 64));
 }
 
-static inline bool coord_set_is_empty(const struct coord_set *s)
-{
-	return (s->words[0] | s->words[1] | s->words[2]) == 0;
-}
-
 enum coord_purpose {
 	COORD_FOR_CLAIM,   /* .member shall have it: CLAIM */
 	COORD_FOR_RELEASE, /* the owner shall let go: RELEASE */
