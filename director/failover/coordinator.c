@@ -52,10 +52,10 @@ static int make_room(struct coordinator *c)
 	size_t cap = c->cap == 0 ? ADDRESSES_FIRST : 2 * c->cap;
 	struct coord_address *addresses;
 
-	if (c->n < c->cap)
-		return 0;
 	if (c->n == COORDINATOR_ADDRESSES_MAX)
 		return ERR_LIMIT;
+	if (c->n < c->cap)
+		return 0;
 	addresses = realloc(c->addresses, cap * sizeof(*addresses));
 	if (addresses == NULL)
 		return ERR_NO_MEMORY;

@@ -228,6 +228,16 @@ void world_kill(size_t member)
 	memset(m->held, 0, sizeof(m->held));
 }
 
+void world_revive(size_t member)
+{
+	struct world_member *m = &world.members[member];
+
+	m->is_mute_prober = false;
+	m->obedience = WORLD_OBEYS;
+	m->agent = MSG_SEEN_YES;
+	m->link = MSG_SEEN_YES;
+}
+
 void world_let_go(size_t member, size_t address, const char *why)
 {
 	const struct msg_released released = { world_ip(address),

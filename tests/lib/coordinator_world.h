@@ -90,6 +90,8 @@ void world_bye(size_t member, bool releases);
 void world_gone(size_t member);
 /* Its power is cut: silent, nothing answers, holds nothing. */
 void world_kill(size_t member);
+/* Boots again; says nothing yet. */
+void world_revive(size_t member);
 void world_let_go(size_t member, size_t address, const char *why);
 void world_claimed(size_t member, size_t address, uint64_t id, uint64_t epoch);
 void world_refused(size_t member, size_t address, uint64_t id, const char *code);

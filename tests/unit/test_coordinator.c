@@ -508,8 +508,7 @@ static void test_all_but_one_die(void **state)
 		world_expect_owner(i, 0);
 	/* And back: they get what is theirs after the hold-down. */
 	for (size_t i = 1; i < 4; i++) {
-		world.members[i].agent = world.members[i].link = MSG_SEEN_YES;
-		world.members[i].obedience = WORLD_OBEYS;
+		world_revive(i);
 		world_join(i);
 	}
 	world_run(59900);
