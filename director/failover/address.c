@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "common/base/text.h"
+
 /* The machine of one address: its states, and the next step in each. */
 
 /* ---- facts ---- */
@@ -11,13 +13,14 @@
 void coord_set_state(struct coordinator *c, struct coord_address *a, enum coordinator_state state,
 		     const char *fmt, ...)
 {
-	char why[sizeof(a->why)]; /* a.why may be among the arguments */
+	char why[2 * COORDINATOR_WHY_MAX]; /* a.why may be among the arguments */
 	va_list args;
 
 	va_start(args, fmt);
 	vsnprintf(why, sizeof(why), fmt, args);
 	va_end(args);
-	memcpy(a->why, why, sizeof(a->why));
+	/* What members said may be cut in the middle of a character. */
+	text_clean((struct bytes){ (const uint8_t *)why, strlen(why) }, a->why, sizeof(a->why));
 	if (a->state == state)
 		return;
 	a->state = state;

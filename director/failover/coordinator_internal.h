@@ -246,6 +246,8 @@ void coord_doubt_restart(struct coordinator *c, size_t member);
 void coord_lose_all(struct coordinator *c, size_t member, bool is_silent, const char *why);
 /* Sends a round of probes for each address of the member; n_probes says how many. */
 void coord_probe_start(struct coordinator *c, size_t member);
+/* What the last round says of one of its addresses. */
+enum coord_verdict coord_probe_address(const struct coordinator *c, const struct coord_address *a);
 /* The verdict of the round so far; COORD_NO_ROUND: it takes longer. Says it in found. */
 enum coord_verdict coord_probe_verdict(struct coordinator *c, size_t member, bool is_over);
 

@@ -107,6 +107,13 @@ void coord_force(struct coordinator *c, struct coord_address *a)
 	size_t owner = a->owner;
 
 	a->is_forced = false;
+	if (!coord_is_live(c, wish.member)) {
+		coord_event(c, a->text, "not moved", "%s went away in the meantime",
+			    coord_name(c, wish.member));
+		return;
+	}
+	if (a->state == ADDRESS_OWNED && a->is_confirmed && owner == wish.member)
+		return;
 	if (owner != COORDINATOR_NONE && owner != wish.member)
 		coord_set_add(&a->strays, owner);
 	coord_orphan(c, a, false, "moved by force");

@@ -165,6 +165,17 @@ static enum coord_verdict conclude(const struct tally *t)
 	return t->n_neither > 0 ? COORD_NEITHER : COORD_UNKNOWN;
 }
 
+enum coord_verdict coord_probe_address(const struct coordinator *c, const struct coord_address *a)
+{
+	struct tally t = { .first = NULL };
+
+	for (size_t j = 0; j < COORDINATOR_PROBERS_MAX; j++) {
+		if (a->probes[j].id != 0)
+			count_probe(c, a->owner, &a->probes[j], true, &t);
+	}
+	return conclude(&t);
+}
+
 /* Collects who said it, and of which addresses. */
 static void find_voices(const struct coordinator *c, size_t silent, enum coord_verdict verdict,
 			struct tally *t)

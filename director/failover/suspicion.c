@@ -55,7 +55,7 @@ static void forget(struct coord_member *m)
 	m->is_asked_for = false;
 	m->round_due_ms = 0;
 	m->verdict = COORD_NO_ROUND;
-	m->told = COORD_NO_ROUND;
+	m->told = 0;
 	m->link_since_ms = 0;
 	m->is_lonely_told = false;
 }
@@ -103,9 +103,9 @@ static void tell(struct coordinator *c, size_t i, const char *what, const char *
 {
 	struct coord_member *m = &c->members[i];
 
-	if (m->told == m->verdict)
+	if ((m->told & 1u << m->verdict) != 0)
 		return;
-	m->told = m->verdict;
+	m->told |= 1u << m->verdict;
 	coord_event(c, coord_name(c, i), what, "%s: %s", m->found, consequence);
 }
 
@@ -164,6 +164,27 @@ static void judge(struct coordinator *c, size_t i)
 	}
 }
 
+/*
+ * It lives, but has not all of its addresses any more: it may have let go of one and could not tell
+ * the director.
+ */
+static void lose_unheld(struct coordinator *c, size_t i)
+{
+	char why[COORDINATOR_WHY_MAX];
+
+	for (size_t k = 0; k < c->n; k++) {
+		struct coord_address *a = &c->addresses[k];
+
+		if (!coord_owns(a, i) || a->state == ADDRESS_CLAIMING ||
+		    coord_probe_address(c, a) != COORD_NEITHER)
+			continue;
+		snprintf(why, sizeof(why),
+			 "%s is isolated, and neither agent nor kernel answers at this address",
+			 coord_name(c, i));
+		coord_orphan(c, a, true, why);
+	}
+}
+
 static uint64_t reprobe_ms(const struct coordinator *c, size_t i)
 {
 	bool is_isolated = registry_get(c->registry, i)->state == MEMBER_ISOLATED;
@@ -175,6 +196,9 @@ static void start_round(struct coordinator *c, size_t i)
 {
 	struct coord_member *m = &c->members[i];
 
+	/* All answers to the last round are there by now, not only the one that decided it. */
+	if (m->verdict == COORD_AGENT && registry_get(c->registry, i)->state == MEMBER_ISOLATED)
+		lose_unheld(c, i);
 	coord_probe_start(c, i);
 	m->next_round_ms = c->now_ms + reprobe_ms(c, i);
 	if (m->n_probes > 0) {

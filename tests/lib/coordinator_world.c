@@ -364,10 +364,12 @@ static void do_probe(const struct coordinator_action *action)
 	const struct world_member *prober = &world.members[action->member];
 	const struct world_member *m = &world.members[action->probe.number - 1];
 	uint64_t number = action->probe.number;
+	bool is_held = m->is_fixed || m->held[address_of(&action->ip)] != 0;
 
 	if (prober->is_mute_prober)
 		return;
-	world_probe_result(action, m->agent, m->sees_other ? 99 : number, m->link,
+	world_probe_result(action, is_held ? m->agent : MSG_SEEN_NO, number,
+			   is_held ? m->link : MSG_SEEN_NO,
 			   prober->no_witness ? MSG_SEEN_NO : MSG_SEEN_YES);
 }
 

@@ -35,9 +35,8 @@ struct world_member {
 	uint64_t session;
 	uint64_t max_epoch;
 	uint64_t held[WORLD_ADDRESSES]; /* epoch under which it holds the address; 0: not */
-	/* what probers see at its addresses */
+	/* what probers see at the addresses that it holds */
 	enum msg_seen agent, link;
-	bool sees_other; /* another agent answers there */
 };
 
 enum world_store {

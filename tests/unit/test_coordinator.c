@@ -380,6 +380,25 @@ static void test_isolated_then_heard(void **state)
 	world_expect_owner(1, 1);
 }
 
+/* It lives, and let go of one of its addresses without being able to say so. */
+static void test_isolated_without_one_address(void **state)
+{
+	size_t other = world_add_address(1);
+
+	(void)state;
+	world_begin(4);
+	world.members[1].is_beating = false;
+	world_run(310);
+	world.members[1].held[other] = 0;
+	world_run(2100);
+	assert_int_equal(registry_get(world.registry, 1)->state, MEMBER_ISOLATED);
+	assert_int_equal(world_address(other)->state, ADDRESS_OWNED);
+	assert_int_not_equal(world_address(other)->owner, 1);
+	assert_int_equal(world_address(1)->owner, 1);
+	assert_int_equal(world_count(COORDINATOR_CLAIM), 1);
+	assert_non_null(world_event("192.0.2.25", "orphaned", "m2 is isolated"));
+}
+
 /* A connection that broke and is made again soon is no event. */
 static void test_broken_connection(void **state)
 {
@@ -683,6 +702,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_hung_and_back, start, stop),
 		cmocka_unit_test_setup_teardown(test_isolated_then_down, start, stop),
 		cmocka_unit_test_setup_teardown(test_isolated_then_heard, start, stop),
+		cmocka_unit_test_setup_teardown(test_isolated_without_one_address, start, stop),
 		cmocka_unit_test_setup_teardown(test_broken_connection, start, stop),
 		cmocka_unit_test_setup_teardown(test_late_heartbeat, start, stop),
 		cmocka_unit_test_setup_teardown(test_two_members_without_witness, start, stop),
