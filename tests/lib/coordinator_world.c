@@ -82,6 +82,7 @@ void world_start(void)
 			   : i < world.n_members     ? i
 						     : world.records[i].owner;
 	world_stop();
+	world.n_waiting = 0;
 	world.registry = registry_new(&conf);
 	assert_non_null(world.registry);
 	world.coordinator = coordinator_new(&world.conf, world.registry, NULL);
@@ -309,20 +310,25 @@ static void answer_store(const struct coordinator_action *action, int err)
 
 void world_store_answer(int err)
 {
-	const struct coordinator_action action = world.waiting;
+	size_t n = world.n_waiting;
+	struct coordinator_action waiting[4 * WORLD_ADDRESSES];
 
-	assert_int_not_equal(action.ticket, 0);
-	world.waiting.ticket = 0;
-	answer_store(&action, err);
+	assert_true(n > 0);
+	memcpy(waiting, world.waiting, sizeof(waiting));
+	world.n_waiting = 0;
+	for (size_t i = 0; i < n; i++)
+		answer_store(&waiting[i], err);
 	world_pump();
 }
 
 static void do_store(const struct coordinator_action *action)
 {
-	if (world.store == WORLD_STORE_WAITS)
-		world.waiting = *action;
-	else
+	if (world.store == WORLD_STORE_WAITS) {
+		assert_true(world.n_waiting < 4 * WORLD_ADDRESSES);
+		world.waiting[world.n_waiting++] = *action;
+	} else {
 		answer_store(action, world.store == WORLD_STORE_FAILS ? ERR_IO : 0);
+	}
 }
 
 static void check_order(const struct coordinator_action *action)

@@ -12,7 +12,7 @@
  */
 #define WORLD_MEMBERS     6
 #define WORLD_ADDRESSES   12
-#define WORLD_ACTIONS     8192
+#define WORLD_ACTIONS     16384
 #define WORLD_BEAT_MS     100
 #define WORLD_START_MS    100000
 #define WORLD_FIRST_EPOCH 1000
@@ -55,7 +55,8 @@ struct world {
 	uint64_t last_session;
 	uint64_t epoch; /* of the store */
 	enum world_store store;
-	struct coordinator_action waiting; /* the store request that waits last */
+	size_t n_waiting;
+	struct coordinator_action waiting[4 * WORLD_ADDRESSES]; /* store requests */
 	struct coordinator_record records[WORLD_ADDRESSES];
 	size_t n_actions;
 	struct coordinator_action actions[WORLD_ACTIONS];
@@ -97,7 +98,7 @@ void world_refused(size_t member, size_t address, uint64_t id, const char *code)
 void world_released(size_t member, size_t address, uint64_t id);
 void world_probe_result(const struct coordinator_action *probe, enum msg_seen agent,
 			uint64_t number, enum msg_seen link, enum msg_seen reference);
-void world_store_answer(int err);
+void world_store_answer(int err); /* to all that wait */
 int world_move(size_t address, size_t member, bool force);
 void world_pause(bool is_paused);
 

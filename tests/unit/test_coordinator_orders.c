@@ -343,7 +343,7 @@ static void test_store_is_slow_successor_dies(void **state)
 	world_begin(4);
 	world.store = WORLD_STORE_WAITS;
 	first = lose();
-	assert_int_equal(world.waiting.record.owner, first);
+	assert_int_equal(world.waiting[0].record.owner, first);
 	world_disconnect(first);
 	world.store = WORLD_STORES;
 	world_store_answer(0);
@@ -364,7 +364,7 @@ static void test_store_is_slow_owner_returns(void **state)
 	world.members[1].is_beating = false;
 	world.members[1].agent = world.members[1].link = MSG_SEEN_NO;
 	world_run(301);
-	assert_int_equal(world.waiting.record.owner, first);
+	assert_int_equal(world.waiting[0].record.owner, first);
 	world_join(1);
 	world.store = WORLD_STORES;
 	world_store_answer(0);

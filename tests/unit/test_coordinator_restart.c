@@ -297,7 +297,7 @@ static void test_restart_before_order(void **state)
 	successor = world_address(1)->successors[0];
 	world_gone(1);
 	world_kill(1);
-	assert_int_equal(world.waiting.record.owner, successor);
+	assert_int_equal(world.waiting[0].record.owner, successor);
 	world.records[1].owner = successor;
 	world.records[1].epoch = ++world.epoch;
 	world.store = WORLD_STORES;
