@@ -103,7 +103,7 @@ static void run_actions(struct keeper *k)
 static void read_messages(struct keeper *k)
 {
 	/* One octet more, so that what is too long is seen to be. */
-	uint8_t datagram[sizeof(struct keeper_request) + 1];
+	uint8_t datagram[sizeof(struct keeper_last_words) + 1];
 
 	for (size_t i = 0; i < MESSAGES_PER_RUN && !k->is_ended; i++) {
 		ssize_t n = recv(MAIN_FD, datagram, sizeof(datagram), MSG_DONTWAIT);

@@ -217,15 +217,26 @@ static void take_request(struct keeper_core *core, const struct keeper_request *
 	case KEEPER_ROUTE_REMOVE:
 		core_route_remove(core, request);
 		break;
+	case KEEPER_ASK:
+		core_push_answer(core, request, ERR_UNSUPPORTED, "not yet");
+		break;
+	case KEEPER_LAST_WORDS:
+		break;
 	}
 }
 
 void keeper_core_take_message(struct keeper_core *core, uint64_t now_ms, struct bytes datagram)
 {
+	struct keeper_last_words words;
 	struct keeper_request request;
 
 	if (core->is_ending)
 		return;
+	if (keeper_last_words_decode(datagram, &words) == 0) {
+		core->is_watching = true;
+		core->heard_ms = now_ms;
+		return;
+	}
 	if (keeper_request_decode(datagram, &request) != 0) {
 		log_error(core->lg, LG_KEEPER, "main sent %zu octets that are no request",
 			  datagram.len);

@@ -118,7 +118,7 @@ static void run_command(struct drive *d, const char *line)
 	sscanf(line, "%15s %n", command, &used);
 	args = line + used;
 	if (strcmp(command, "add") == 0)
-		err = keeper_client_add_address(d->client, strtoul(args, NULL, 10));
+		err = keeper_client_add_address(d->client, strtoul(args, NULL, 10), 0, false);
 	else if (strcmp(command, "remove") == 0)
 		err = keeper_client_remove_address(d->client, strtoul(args, NULL, 10));
 	else if (strcmp(command, "route-add") == 0 || strcmp(command, "route-remove") == 0)
@@ -238,8 +238,11 @@ int main(int argc, char **argv)
 {
 	static struct keeper_conf conf = { .log_level = LOG_LEVEL_DEBUG };
 	struct drive d = { .len = 0 };
-	struct keeper_client_events events = { on_answer, on_address_lost, on_dropped, on_death,
-					       &d };
+	struct keeper_client_events events = { .on_answer = on_answer,
+					       .on_address_lost = on_address_lost,
+					       .on_dropped = on_dropped,
+					       .on_death = on_death,
+					       .ctx = &d };
 	bool is_making_tun = parse_options(argc, argv, &conf);
 	struct keeper_process keeper;
 	char why[KEEPER_TEXT_MAX];

@@ -177,9 +177,9 @@ static const struct nonsense_case {
 	{ "long", sizeof(struct keeper_request) + 1, KEEPER_MSG_VERSION, KEEPER_PING },
 	{ "empty", 0, KEEPER_MSG_VERSION, KEEPER_PING },
 	{ "version 0", sizeof(struct keeper_request), 0, KEEPER_PING },
-	{ "version 2", sizeof(struct keeper_request), 2, KEEPER_PING },
+	{ "version 1", sizeof(struct keeper_request), 1, KEEPER_PING },
 	{ "type 0", sizeof(struct keeper_request), KEEPER_MSG_VERSION, 0 },
-	{ "type 6", sizeof(struct keeper_request), KEEPER_MSG_VERSION, 6 },
+	{ "type 7", sizeof(struct keeper_request), KEEPER_MSG_VERSION, 7 },
 };
 
 static void test_nonsense_is_fatal(void **state)
