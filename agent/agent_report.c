@@ -69,7 +69,7 @@ void report_fill_hello(struct agent_report *r, const struct agent_conf *conf, co
 	size_t n = conf->n_home < MSG_ADDRESSES_MAX ? conf->n_home : MSG_ADDRESSES_MAX;
 
 	for (size_t i = 0; i < n; i++) {
-		const struct agent_conf_home *home = &conf->home[i];
+		const struct agent_conf_address *home = &conf->home[i];
 
 		r->addresses[i] = (struct msg_address){
 			.address = home->address,
