@@ -167,12 +167,24 @@ static bool is_stale(const struct ownership *o, const struct owned *a, uint64_t 
 	       (epoch == a->epoch && a->rival > o->number);
 }
 
+/* Somebody else will be asked, under a newer epoch than this. */
+static void refuse_unable(struct ownership *o, struct owned *a, const struct order *order,
+			  const char *why)
+{
+	if (order->epoch > a->epoch)
+		a->rival = 0;
+	a->epoch = order->epoch;
+	a->is_ours = false;
+	own_touch(o);
+	say_refused(o, order, MSG_REFUSED_UNABLE, why);
+}
+
 static const char *why_unable(const struct ownership *o, const struct owned *a)
 {
 	if (o->is_stopping)
 		return "the agent is stopping";
 	/* What the operator put there is there whether we can do our job or not. */
-	if (!o->is_able && !(a->is_watched && a->hold == HOLD_HELD))
+	if (!o->is_able && !a->is_watched)
 		return o->unable_why;
 	return NULL;
 }
@@ -232,7 +244,7 @@ void ownership_claim(struct ownership *o, uint64_t now_ms, uint64_t id,
 	} else if (is_stale(o, a, order->epoch)) {
 		say_stale(o, &this, a);
 	} else if ((why = why_unable(o, a)) != NULL) {
-		say_refused(o, &this, MSG_REFUSED_UNABLE, why);
+		refuse_unable(o, a, &this, why);
 	} else if (own_is_claiming(a) && !a->claim.is_alone && a->claim.epoch == order->epoch) {
 		repeat_claim(&a->claim, &this, order->force);
 	} else {

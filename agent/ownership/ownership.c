@@ -14,8 +14,8 @@ static void take_record(struct ownership *o, const struct ownership_record *reco
 	own_see_epoch(o, record->epoch);
 	if (i == SIZE_MAX)
 		return;
-	o->addresses[i].epoch = record->epoch;
-	o->addresses[i].is_ours = record->is_ours;
+	o->addresses[i].epoch = o->addresses[i].disk_epoch = record->epoch;
+	o->addresses[i].is_ours = o->addresses[i].is_disk_ours = record->is_ours;
 }
 
 struct ownership *ownership_new(const struct ownership_conf *conf,
@@ -168,6 +168,10 @@ void ownership_persisted(struct ownership *o, uint64_t now_ms, uint64_t ticket, 
 	for (size_t i = 0; i < o->n; i++) {
 		struct claim *claim = &o->addresses[i].claim;
 
+		if (err == 0) {
+			o->addresses[i].disk_epoch = o->snapshot.records[i].epoch;
+			o->addresses[i].is_disk_ours = o->snapshot.records[i].is_ours;
+		}
 		if (claim->state != CLAIM_RECORDING || claim->ticket > ticket)
 			continue;
 		if (err == 0)

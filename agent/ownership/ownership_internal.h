@@ -54,9 +54,11 @@ struct owned {
 	struct ip ip;
 	bool is_watched;
 
-	/* The record. */
+	/* The record, and the same as it is on the disk for certain. */
 	uint64_t epoch;
 	bool is_ours;
+	uint64_t disk_epoch;
+	bool is_disk_ours;
 	/* The highest number of another member that is known to have claimed under epoch. */
 	uint8_t rival;
 	/* What was claimed under this or an older one has been let go of: it is not taken again. */
