@@ -272,6 +272,10 @@ static void test_not_held_is_remembered(void **state)
 	script_expect(s, "refused id8 e102 max103 stale-epoch");
 	script_claim(s, OTHER, 9, 100);
 	script_expect(s, "persist3");
+	script_notice(s, HOME, HIGHER, 101); /* after the lower one, above */
+	script_notice(s, HOME, LOWER, 101);
+	script_claim(s, HOME, 10, 101);
+	script_expect(s, "refused id10 e101 max103 stale-epoch");
 }
 
 static void test_nonsense(void **state)
