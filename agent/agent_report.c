@@ -50,7 +50,7 @@ static double load_of(const struct agent_report *r, const struct agent_conf *con
 	return by_half_open > load ? by_half_open : load;
 }
 
-static enum msg_claim to_msg_claim(enum agent_claim claim)
+static enum msg_claim_kind to_msg_claim(enum agent_claim claim)
 {
 	switch (claim) {
 	case AGENT_CLAIM_L2:

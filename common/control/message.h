@@ -104,7 +104,7 @@ enum message_type {
 #define STATE_ENUMERATOR(name, text) MSG_STATE_##name,
 #define EVENT_ENUMERATOR(name, text) MSG_PEER_##name,
 #define HOW_ENUMERATOR(name, text)   MSG_HOW_##name,
-enum msg_claim {
+enum msg_claim_kind {
 	MSG_CLAIMS(CLAIM_ENUMERATOR)
 };
 enum msg_state {
@@ -127,7 +127,7 @@ enum msg_peer_how {
 
 /* The texts of the tables above; "unknown" for other numbers. Never NULL. */
 const char *message_type_name(enum message_type type);
-const char *msg_claim_name(enum msg_claim claim);
+const char *msg_claim_name(enum msg_claim_kind claim);
 const char *msg_state_name(enum msg_state state);
 const char *msg_peer_event_name(enum msg_peer_event event);
 const char *msg_peer_how_name(enum msg_peer_how how);
@@ -142,7 +142,7 @@ struct msg_proto {
 struct msg_address {
 	struct ip address;
 	const char *link; /* 1 to 15 visible ASCII characters, or NULL: on no link of its own */
-	enum msg_claim claim;
+	enum msg_claim_kind claim;
 	bool held;      /* on an interface now */
 	uint64_t epoch; /* of the order that put it there; 0: from the configuration */
 };

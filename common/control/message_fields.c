@@ -71,7 +71,7 @@ const char *message_type_name(enum message_type type)
 	return name_of(types, (unsigned int)type);
 }
 
-const char *msg_claim_name(enum msg_claim claim)
+const char *msg_claim_name(enum msg_claim_kind claim)
 {
 	return name_of(claims, (unsigned int)claim);
 }

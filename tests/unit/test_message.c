@@ -599,7 +599,7 @@ static void test_unsendable_hello(void **state)
 	m = samples[MESSAGE_HELLO].message;
 	m.hello.addresses = &address;
 	m.hello.n_addresses = 1;
-	address.claim = (enum msg_claim)4;
+	address.claim = (enum msg_claim_kind)4;
 	expect_unsendable(&m, ERR_VALUE,
 			  "hello.addresses[0].claim: must be one of l2, route, hook, none");
 	address = addresses[0];
