@@ -21,7 +21,7 @@ void ownership_welcome(struct ownership *o, uint64_t now_ms, uint8_t number, uin
 	o->is_connected = true;
 	o->number = number;
 	o->alone_ms = NEVER;
-	own_see_epoch(o, epoch);
+	own_see_epoch(o, now_ms, epoch);
 	for (size_t i = 0; i < o->n; i++) {
 		struct owned *a = &o->addresses[i];
 
@@ -78,7 +78,7 @@ uint64_t own_alone_due(const struct ownership *o, const struct owned *a)
 void own_take_alone(struct ownership *o, uint64_t now_ms, struct owned *a)
 {
 	a->claim = (struct claim){ .state = CLAIM_READY, .epoch = a->epoch, .is_alone = true };
-	if (a->disk_epoch != a->epoch || !a->is_disk_ours) {
+	if (!own_is_recorded(a)) {
 		a->claim.state = CLAIM_RECORDING;
 		a->claim.ticket = own_cover(o);
 		o->is_persist_due |= o->is_dirty;

@@ -237,7 +237,7 @@ static void test_while_releasing(void **state)
 	script_notice(s, HOME, LOWER, 102);
 	script_persisted(s, 2, 0);
 	script_removed(s, HOME, 0);
-	script_expect(s, "persist3; released0 id7 e102");
+	script_expect(s, "released0 id7 e102");
 }
 
 /* ---- of others, not here --------------------------------------------------- */
@@ -247,6 +247,9 @@ static void test_not_held_is_remembered(void **state)
 	struct script *s = *state;
 
 	script_notice(s, OTHER, LOWER, 100);
+	script_wait(s, OWNERSHIP_LAZY_MS - 1);
+	script_expect(s, "");
+	script_wait(s, 1);
 	script_expect(s, "persist1");
 	assert_int_equal(s->asked.records[OTHER].epoch, 100);
 	assert_false(s->asked.records[OTHER].is_ours);
@@ -255,6 +258,7 @@ static void test_not_held_is_remembered(void **state)
 	script_notice(s, HOME, LOWER, 101);
 	script_notice(s, SCRIPT_HOME6, HIGHER, 102);
 	script_notice(s, UNKNOWN, HIGHER, 103);
+	script_wait(s, OWNERSHIP_LAZY_MS);
 	script_expect(s, "");
 	script_persisted(s, 1, 0);
 	script_expect(s, "persist2");
@@ -264,6 +268,7 @@ static void test_not_held_is_remembered(void **state)
 	script_notice(s, OTHER, LOWER, 100);
 	script_notice(s, OTHER, HIGHER, 99);
 	script_notice(s, UNKNOWN, HIGHER, 103);
+	script_wait(s, OWNERSHIP_LAZY_MS);
 	script_expect(s, "");
 	script_claim(s, OTHER, 7, 99);
 	script_expect(s, "refused id7 e99 max103 stale-epoch");
@@ -272,6 +277,31 @@ static void test_not_held_is_remembered(void **state)
 	script_expect(s, "refused id8 e102 max103 stale-epoch");
 	script_claim(s, OTHER, 9, 100);
 	script_expect(s, "persist3");
+	script_notice(s, HOME, HIGHER, 101); /* after the lower one, above */
+	script_notice(s, HOME, LOWER, 101);
+	script_claim(s, HOME, 10, 101);
+	script_expect(s, "refused id10 e101 max103 stale-epoch");
+}
+
+/* What nobody waits for is written with what somebody waits for. */
+static void test_written_with_an_order(void **state)
+{
+	struct script *s = *state;
+
+	script_notice(s, OTHER, LOWER, 100);
+	script_expect(s, "");
+	script_claim(s, HOME, 7, 101);
+	script_expect(s, "persist1");
+	assert_int_equal(s->asked.records[OTHER].epoch, 100);
+	script_persisted(s, 1, 0);
+	script_refused(s, HOME, MSG_REFUSED_IN_USE);
+	script_notice(s, OTHER, LOWER, 102);
+	script_expect(s, "add0; refused id7 e101 max101 in-use");
+	script_release(s, OTHER, 8, 102);
+	script_expect(s, "persist2");
+	script_persisted(s, 2, 0);
+	script_wait(s, OWNERSHIP_LAZY_MS);
+	script_expect(s, "released1 id8 e102");
 }
 
 static void test_nonsense(void **state)
@@ -308,6 +338,7 @@ int main(void)
 		CASE(test_while_a_newer_claim_is_recorded),
 		CASE(test_while_releasing),
 		CASE(test_not_held_is_remembered),
+		CASE(test_written_with_an_order),
 		CASE(test_nonsense),
 	};
 

@@ -48,7 +48,8 @@ struct world {
 	uint64_t ticket, last_ticket;
 	/* Per address: what is newer than any claim that may still succeed. */
 	uint64_t barred[ADDRESSES];
-	uint64_t ordered[ADDRESSES]; /* the newest claim order */
+	uint64_t ordered[ADDRESSES];      /* the newest claim order */
+	struct mesh_msg heard[ADDRESSES]; /* the newest notice: whoever sent it goes on */
 	uint8_t answers[IDS_MAX];
 	uint64_t last_claim[ADDRESSES], last_release[ADDRESSES]; /* ids to be answered; 0: none */
 };
@@ -197,6 +198,14 @@ static void order_release(struct world *w, size_t i)
 	ownership_release(w->o, w->now_ms, w->next_id, &order);
 }
 
+static void hear(struct world *w, size_t i)
+{
+	struct endpoint from = { ip_of(7), MESH_PORT };
+
+	if (w->heard[i].epoch != 0)
+		ownership_notice(w->o, w->now_ms, &w->heard[i], &from);
+}
+
 static void hear_notice(struct world *w, size_t i)
 {
 	struct endpoint from = { ip_of(7), MESH_PORT };
@@ -209,6 +218,9 @@ static void hear_notice(struct world *w, size_t i)
 	if (m.number != SELF)
 		bar(w, i, m.number > SELF ? m.epoch : m.epoch - 1);
 	ownership_notice(w->o, w->now_ms, &m, &from);
+	if (m.number != SELF && (m.epoch > w->heard[i].epoch ||
+				 (m.epoch == w->heard[i].epoch && m.number > w->heard[i].number)))
+		w->heard[i] = m;
 }
 
 static void answer_disk(struct world *w, bool may_fail)
@@ -327,6 +339,8 @@ static void settle(struct world *w)
 		drain(w);
 		for (size_t i = 0; i < ADDRESSES; i++) {
 			answer_keeper(w, i, false);
+			drain(w);
+			hear(w, i);
 			drain(w);
 		}
 		pass_time(w, 500);
