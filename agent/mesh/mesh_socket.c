@@ -110,15 +110,19 @@ static void take_probe(struct mesh_socket *m, const struct mesh_msg *probe,
 		       const struct endpoint *from, const struct ip *local)
 {
 	struct mesh_msg answer = *probe;
-	bool is_service = m->events.is_service(m->events.ctx, local);
+	uint64_t ignored;
+	bool is_held = m->events.look(m->events.ctx, &probe->address, &answer.epoch) == MESH_HELD;
+	bool is_ours = m->events.look(m->events.ctx, local, &ignored) == MESH_NO_SERVICE
+			   ? is_own_endpoint(m, local)
+			   : is_held && ip_is_equal(local, &probe->address);
 
-	answer.type = MESH_ANSWER;
-	answer.epoch = m->events.epoch_of(m->events.ctx, &probe->address);
-	if (is_service ? !ip_is_equal(local, &probe->address) || answer.epoch == 0
-		       : !is_own_endpoint(m, local)) {
+	if (!is_ours) {
 		m->counters[MESH_DROP_ADDRESS]++;
 		return;
 	}
+	answer.type = MESH_ANSWER;
+	if (!is_held)
+		answer.epoch = 0;
 	if (send_from(m, &answer, local, from) == 0)
 		m->counters[MESH_ANSWERED]++;
 }

@@ -28,13 +28,17 @@ struct mesh_conf {
 	char links[KEEPER_ADDRESSES_MAX][IFNAMSIZ]; /* where notices are heard and sent */
 };
 
+enum mesh_place {
+	MESH_NO_SERVICE, /* no service address that is configured here */
+	MESH_NOT_HELD,
+	MESH_HELD,
+};
+
 struct mesh_events {
 	void (*on_notice)(void *ctx, const struct mesh_msg *notice, const struct endpoint *from);
 	void (*on_answer)(void *ctx, const struct mesh_msg *answer, const struct endpoint *from);
-	/* False: no service address that is configured here. */
-	bool (*is_service)(void *ctx, const struct ip *ip);
-	/* 0: not held. */
-	uint64_t (*epoch_of)(void *ctx, const struct ip *ip);
+	/* What this member has to do with an address, and its epoch if it is held. */
+	enum mesh_place (*look)(void *ctx, const struct ip *ip, uint64_t *epoch);
 	void *ctx;
 };
 

@@ -47,6 +47,8 @@ static void arm(struct probes *p)
 {
 	uint64_t next = UINT64_MAX, now = now_ms();
 
+	if (p->is_closing)
+		return;
 	for (size_t i = 0; i < PROBES_MAX; i++) {
 		if (p->slots[i].is_used && prober_due_ms(&p->slots[i].prober) < next)
 			next = prober_due_ms(&p->slots[i].prober);
@@ -77,8 +79,7 @@ static void on_timer(uv_timer_t *timer)
 		if (p->slots[i].is_used)
 			tell_if_done(p, &p->slots[i]);
 	}
-	if (!p->is_closing)
-		arm(p);
+	arm(p);
 }
 
 /* ---- a round ---- */
