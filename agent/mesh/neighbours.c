@@ -102,8 +102,8 @@ void neighbours_set_keys(struct neighbours *n, const struct bytes *keys, size_t 
 	mesh_socket_set_keys(n->socket, keys, n_keys);
 }
 
-void neighbours_set_members(struct neighbours *n, const char *own,
-			    const struct msg_member *members, size_t n_members)
+void neighbours_set_members(struct neighbours *n, const char *own, const struct msg_member *members,
+			    size_t n_members)
 {
 	n->n = 0;
 	for (size_t i = 0; i < n_members && n->n < MSG_MEMBERS_MAX; i++) {

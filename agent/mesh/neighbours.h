@@ -30,8 +30,8 @@ void neighbours_identify(struct neighbours *n, uint8_t number, uint64_t boot_id)
 void neighbours_set_keys(struct neighbours *n, const struct bytes *keys, size_t n_keys);
 
 /* All members with a mesh endpoint; own is this one's name. */
-void neighbours_set_members(struct neighbours *n, const char *own,
-			    const struct msg_member *members, size_t n_members);
+void neighbours_set_members(struct neighbours *n, const char *own, const struct msg_member *members,
+			    size_t n_members);
 
 /*
  * A claim notice: to one who needs it, or to all (to->ip is IP_NONE): each member, and the group on
@@ -46,8 +46,7 @@ void neighbours_probe(struct neighbours *n, uint64_t order, size_t index,
 void neighbours_take_link(struct neighbours *n, uint32_t ask_id, enum msg_seen seen);
 
 /* What the sockets counted that is to be reported: each that is not 0; returns how many. */
-size_t neighbours_counters(const struct neighbours *n,
-			   struct msg_counter out[MESH_COUNTER_COUNT]);
+size_t neighbours_counters(const struct neighbours *n, struct msg_counter out[MESH_COUNTER_COUNT]);
 
 /* No event follows; memory is freed by the loop. NULL is fine. */
 void neighbours_close(struct neighbours *n);

@@ -12,7 +12,8 @@
  */
 struct recorder;
 
-/* What was handed over up to this call of recorder_save(), counted from 1, is on the disk, or err. */
+/* What was handed over up to this call of recorder_save(), counted from 1, is on the disk, or err.
+ */
 typedef void (*recorder_fn)(void *ctx, uint64_t save, int err);
 
 /* dir is borrowed, lg too. NULL when out of memory. */
