@@ -44,6 +44,11 @@ uint64_t mesh_socket_counter(const struct mesh_socket *m, enum mesh_counter coun
 	return m->counters[counter];
 }
 
+uint16_t mesh_socket_port(const struct mesh_socket *m)
+{
+	return udp_local(m->v4).port;
+}
+
 /* ---- sending ---- */
 
 static int seal(const struct mesh_socket *m, const struct mesh_msg *msg, uint8_t out[MESH_SIZE])

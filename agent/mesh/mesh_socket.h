@@ -84,6 +84,9 @@ MUST_USE int mesh_socket_send(struct mesh_socket *m, const struct mesh_msg *msg,
 MUST_USE int mesh_socket_send_group(struct mesh_socket *m, const struct mesh_msg *msg,
 				    const char *link);
 
+/* Of the IPv4 socket: that of listen, or what the kernel chose for 0. */
+uint16_t mesh_socket_port(const struct mesh_socket *m);
+
 uint64_t mesh_socket_counter(const struct mesh_socket *m, enum mesh_counter counter);
 
 /* No event follows; wipes the keys; memory is freed by the loop. NULL is fine. */

@@ -148,6 +148,11 @@ void neighbours_take_link(struct neighbours *n, uint32_t ask_id, enum msg_seen s
 	probes_take_link(n->probes, ask_id, seen);
 }
 
+uint16_t neighbours_port(const struct neighbours *n)
+{
+	return mesh_socket_port(n->socket);
+}
+
 size_t neighbours_counters(const struct neighbours *n, struct msg_counter out[MESH_COUNTER_COUNT])
 {
 	size_t count = 0;

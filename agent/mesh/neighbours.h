@@ -45,6 +45,9 @@ void neighbours_probe(struct neighbours *n, uint64_t order, size_t index,
 		      const struct msg_probe *probe);
 void neighbours_take_link(struct neighbours *n, uint32_t ask_id, enum msg_seen seen);
 
+/* As mesh_socket_port(). */
+uint16_t neighbours_port(const struct neighbours *n);
+
 /* What the sockets counted that is to be reported: each that is not 0; returns how many. */
 size_t neighbours_counters(const struct neighbours *n, struct msg_counter out[MESH_COUNTER_COUNT]);
 
