@@ -11,8 +11,8 @@ struct search {
 	const struct ip *target;
 	uint32_t ifindex;
 	bool is_here;
-	struct ip sender; /* the best so far; IP_NONE: none */
-	bool is_near;     /* the target is in its network */
+	struct ip sender; /* the best so far */
+	int rank;         /* of sender; 0: none */
 };
 
 static bool is_service(const struct keeper_conf *conf, const struct netlink_address *a)
@@ -31,26 +31,36 @@ static bool is_link_local(const struct ip *ip)
 	return ip->family == IP_V6 && ip->octets[0] == 0xfe && (ip->octets[1] & 0xc0) == 0x80;
 }
 
-/* The kernel lists the primary address of a network before its others. */
+/*
+ * How good an address is to ask from: in the target's network, or with IPv6 link-local, since the
+ * neighbour has to know a way back; at all. Of equals the first, since the kernel lists the primary
+ * address of a network before its others.
+ */
+static int rank(const struct netlink_address *a, const struct ip *target)
+{
+	struct ip_prefix network = keeper_prefix_around(&a->ip, a->bits);
+
+	if (is_link_local(&a->ip))
+		return 3;
+	return ip_prefix_has(&network, target) ? 2 : 1;
+}
+
 static void look_at(void *ctx, const struct nlmsghdr *h)
 {
 	struct search *s = ctx;
 	struct netlink_address a;
-	struct ip_prefix network;
-	bool is_near;
+	int its;
 
 	if (netlink_msg_read_address(h, &a) != 0)
 		return;
 	s->is_here = s->is_here || ip_is_equal(&a.ip, s->target);
 	if (a.ifindex != s->ifindex || a.ip.family != s->target->family ||
-	    is_service(s->conf, &a) || (a.flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) != 0 ||
-	    (a.ip.family == IP_V6 && !is_link_local(&a.ip)))
+	    is_service(s->conf, &a) || (a.flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) != 0)
 		return;
-	network = keeper_prefix_around(&a.ip, a.bits);
-	is_near = ip_prefix_has(&network, s->target);
-	if (s->sender.family == IP_NONE || (is_near && !s->is_near)) {
+	its = rank(&a, s->target);
+	if (its > s->rank) {
 		s->sender = a.ip;
-		s->is_near = is_near;
+		s->rank = its;
 	}
 }
 
@@ -63,7 +73,7 @@ static int find_sender(struct keeper_exec *exec, const struct keeper_action *act
 	*s = (struct search){ .conf = exec->conf, .target = &action->target, .ifindex = ifindex };
 	netlink_msg_address_dump(&m, action->target.family);
 	err = netlink_call(exec->nl, &m, look_at, s, why, KEEPER_TEXT_MAX);
-	if (err != 0 || s->is_here || s->sender.family != IP_NONE)
+	if (err != 0 || s->is_here || s->rank > 0)
 		return err;
 	snprintf(why, KEEPER_TEXT_MAX, "%s has no IPv%u address of its own to ask from",
 		 exec->conf->addresses[action->index].link, action->target.family);

@@ -143,7 +143,7 @@ uint64_t keeper_core_next_ms(const struct keeper_core *core, uint64_t now_ms)
 	uint64_t next_ms = now_ms + (core->is_watching ? KEEPER_PING_MS : KEEPER_RENEW_MS);
 
 	if (core->is_ending)
-		return min_u64(next_ms, core->hook_end_ms);
+		return core->hook_end_ms > now_ms ? min_u64(next_ms, core->hook_end_ms) : next_ms;
 	for (size_t i = 0; i < core->conf->address_count; i++)
 		next_ms = min_u64(next_ms, core_address_next_ms(&core->addresses[i]));
 	next_ms = min_u64(next_ms, core_ask_next_ms(core));
