@@ -8,7 +8,7 @@
 #include "agent/agent_report.h"
 #include "agent/inside/inside.h"
 #include "agent/keeper/keeper_client.h"
-#include "agent/peer_batch.h"
+#include "agent/peer_feed.h"
 #include "agent/track/tracker.h"
 #include "agent/uplink/uplink.h"
 #include "common/io/sd_notify.h"
@@ -18,8 +18,6 @@
 /* For so long the director waits for what is tracked: orders before that could only be refused. */
 #define TRACK_MS   3000
 #define RELEASE_MS 500
-/* Between two frames of many that tell of all peers: a frame takes 2 or 3 ms to make. */
-#define PEERS_MS   5
 
 enum stage {
 	STAGE_WAITING,
@@ -32,7 +30,6 @@ enum timers {
 	TIMER_ALONE,
 	TIMER_TRACK,
 	TIMER_RELEASE,
-	TIMER_PEERS,
 	TIMER_COUNT
 };
 
@@ -48,7 +45,7 @@ struct agent {
 	struct keeper_client *keeper;
 	struct uplink *uplink;
 	struct inside *inside;
-	struct peer_batch *batch; /* all peers, while the director is told of them */
+	struct peer_feed *peers;
 	struct addresses *addresses;
 	struct tracker *tracker;
 	struct agent_report report;
@@ -92,6 +89,7 @@ static void end(struct agent *a, int error)
 	addresses_close(a->addresses);
 	keeper_client_free(a->keeper);
 	shard_close(a->shard);
+	peer_feed_close(a->peers);
 	for (size_t i = 0; i < TIMER_COUNT; i++)
 		uv_close((uv_handle_t *)&a->timers[i], NULL);
 }
@@ -322,73 +320,9 @@ static void on_peer(void *ctx, enum action_type what, const struct peer_info *pe
 		    enum responder_reason reason)
 {
 	struct agent *a = ctx;
-	struct ip_prefix inner[MSG_INNER_MAX];
-	struct msg_peer entry;
 
 	(void)reason; /* the responder has logged it */
-	report_fill_peer(what, peer, uv_hrtime() / 1000000, inner, &entry);
-	uplink_send_peers(a->uplink, false, &entry, 1);
-	if (a->batch != NULL)
-		peer_batch_drop(a->batch, peer->spi);
-}
-
-struct collecting {
-	struct peer_batch *batch;
-	uint64_t now_ms;
-};
-
-static void collect_peer(void *ctx, const struct peer_info *peer)
-{
-	const struct collecting *c = ctx;
-
-	peer_batch_add(c->batch, peer, c->now_ms);
-}
-
-static void forget_batch(struct agent *a)
-{
-	peer_batch_free(a->batch);
-	a->batch = NULL;
-	uv_timer_stop(&a->timers[TIMER_PEERS]);
-}
-
-static void send_from_batch(struct agent *a, bool reset)
-{
-	size_t n;
-	const struct msg_peer *rest = peer_batch_rest(a->batch, &n);
-
-	peer_batch_skip(a->batch, uplink_send_peers(a->uplink, reset, rest, n));
-	peer_batch_rest(a->batch, &n);
-	if (n == 0)
-		forget_batch(a);
-}
-
-static void on_peers_timer(uv_timer_t *timer)
-{
-	struct agent *a = timer->data;
-
-	if (!uplink_is_up(a->uplink))
-		forget_batch(a);
-	else if (!uplink_is_full(a->uplink))
-		send_from_batch(a, false);
-}
-
-/* The first frame now, so that what changes from now on is told after it; the others by and by. */
-static void send_all_peers(struct agent *a)
-{
-	const struct responder *r = shard_responder(a->shard);
-	struct collecting c = { .now_ms = uv_hrtime() / 1000000 };
-
-	forget_batch(a);
-	c.batch = peer_batch_new(r != NULL ? responder_count_established(r) : 0);
-	if (c.batch == NULL) {
-		log_error(a->lg, LG_CONTROL, "no memory to tell the director about peers");
-		return;
-	}
-	if (r != NULL)
-		responder_each_peer(r, collect_peer, &c);
-	a->batch = c.batch;
-	uv_timer_start(&a->timers[TIMER_PEERS], on_peers_timer, PEERS_MS, PEERS_MS);
-	send_from_batch(a, true);
+	peer_feed_one(a->peers, a->uplink, what, peer);
 }
 
 /* ---- the director ---- */
@@ -452,7 +386,7 @@ static void on_welcome(void *ctx, const struct msg_welcome *w)
 	if (a->stage == STAGE_WAITING)
 		serve(a);
 	if (a->stage == STAGE_SERVING)
-		send_all_peers(a);
+		peer_feed_all(a->peers, a->uplink, shard_responder(a->shard));
 }
 
 static void on_fill_hello(void *ctx, struct msg_hello *hello)
@@ -598,7 +532,8 @@ int agent_new(uv_loop_t *loop, const struct agent_resources *res, struct agent *
 	a->rng = rng_system();
 	a->crypto = crypto_new();
 	a->inside = inside_new();
-	if (a->crypto == NULL || a->inside == NULL)
+	a->peers = peer_feed_new(loop, a->lg);
+	if (a->crypto == NULL || a->inside == NULL || a->peers == NULL)
 		goto fail;
 	err = shard_new(loop, res->setup->addresses, res->setup->n_addresses, res->tun_fd,
 			a->crypto, a->lg, &events, &a->shard, why);
@@ -658,7 +593,6 @@ int agent_free(struct agent *a)
 {
 	int error = a->error;
 
-	peer_batch_free(a->batch);
 	inside_free(a->inside);
 	crypto_free(a->crypto);
 	free(a);
