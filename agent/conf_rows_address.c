@@ -114,7 +114,8 @@ const struct conf_row conf_track_rows[] = {
 	    .max = SECONDS_MAX,
 	    .unit = "seconds",
 	    CONF_AT(struct agent_conf_track, hold_s),
-	    .help = "After it was down it has to work for this long before it counts as up.",
+	    .help = "After it was up and then down it has to work for this long before it counts "
+		    "as up.",
 	},
 	{ .name = NULL },
 };

@@ -251,7 +251,7 @@ int addresses_begin(struct addresses *a, struct keeper_client *keeper)
 		return ERR_NO_MEMORY;
 	a->keeper = keeper;
 	if (!a->is_able)
-		addresses_able(a, false, a->why_unable);
+		ownership_able(a->ownership, addresses_now(), false, a->why_unable);
 	addresses_take_director(a);
 	return 0;
 }

@@ -35,7 +35,8 @@ static void take_address_answer(struct addresses *a, const struct keeper_report 
 		log_info(a->lg, LG_KEEPER, "%s %s%s%s", text, is_add ? "is ours" : "released",
 			 report->text[0] != '\0' ? ": " : "", report->text);
 	ownership_keeper_answer(a->ownership, addresses_now(), i, is_add, report->result,
-				to_code(report->result), report->text);
+				to_code(report->result),
+				report->text[0] != '\0' ? report->text : NULL);
 }
 
 void addresses_keeper_answer(struct addresses *a, const struct keeper_report *report)

@@ -17,6 +17,7 @@ enum state {
 struct entry {
 	struct track_entry conf;
 	enum state state;
+	bool has_been_up;
 	uint32_t failures;
 	uint64_t back_ms; /* RETURNING: it is up from then on */
 	uint16_t seq;
@@ -149,13 +150,17 @@ static void change(struct track *t, struct entry *e, enum state state, const cha
 	log_write(t->lg, level, LG_MAIN, "%s: %s -> %s%s%s", describe(e, what),
 		  state_names[e->state], state_names[state], why[0] != '\0' ? ": " : "", why);
 	e->state = state;
+	e->has_been_up = e->has_been_up || state == UP;
 	snprintf(e->why, sizeof(e->why), "%s", why);
 }
 
 static void take_good(struct track *t, struct entry *e, uint64_t now_ms)
 {
+	/* At the start it may take a while to come up: that is no sign of flapping. */
+	bool is_held = e->has_been_up && e->conf.hold_ms > 0;
+
 	e->failures = 0;
-	if (e->state == UNKNOWN || (e->state == DOWN && e->conf.hold_ms == 0)) {
+	if (e->state == UNKNOWN || (e->state == DOWN && !is_held)) {
 		change(t, e, UP, "");
 	} else if (e->state == DOWN) {
 		change(t, e, RETURNING, "");

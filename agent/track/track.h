@@ -17,6 +17,8 @@
  *                                       ^   good answer |
  *                                       +---- any failure
  *
+ * What has never been up is so with its first good answer.
+ *
  * A member is able when everything is UP. It is not while something is UNKNOWN: a member that has
  * just been started takes no address that it may have to give up at once.
  */

@@ -163,6 +163,21 @@ static void test_interface(void **state)
 	track_free(w.t);
 }
 
+/* What comes up late after the start need not prove itself first. */
+static void test_never_up(void **state)
+{
+	struct world w;
+
+	(void)state;
+	start(&w, 1);
+	set_link(&w, false);
+	assert_true(track_is_known(w.t));
+	assert_false(track_is_able(w.t));
+	set_link(&w, true);
+	assert_true(track_is_able(w.t));
+	track_free(w.t);
+}
+
 static void test_ping(void **state)
 {
 	struct world w;
@@ -408,6 +423,7 @@ int main(void)
 		cmocka_unit_test(test_nothing_to_track),
 		cmocka_unit_test(test_not_able_before_all_is_known),
 		cmocka_unit_test(test_interface),
+		cmocka_unit_test(test_never_up),
 		cmocka_unit_test(test_ping),
 		cmocka_unit_test(test_one_lost_ping_while_returning),
 		cmocka_unit_test(test_strange_answers),
