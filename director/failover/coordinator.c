@@ -148,10 +148,6 @@ static void review_ability(struct coordinator *c, size_t i)
 
 		if (a->state == ADDRESS_ORPHANED && coord_can(a, i))
 			coord_wake(c, a, i);
-		/* A release that was waiting for it. */
-		if (a->state == ADDRESS_RELEASING && a->owner == i &&
-		    a->order.due_ms == COORD_NEVER)
-			a->order.due_ms = c->now_ms;
 	}
 }
 

@@ -225,8 +225,13 @@ void coord_confirm(struct coordinator *c, struct coord_address *a, const char *w
 void coord_hold(struct coordinator *c, struct coord_address *a, size_t member, uint64_t epoch,
 		bool is_own);
 void coord_forget_holder(struct coord_address *a);
+/* May hold it although it is not its: to be released. */
+void coord_add_stray(struct coord_address *a, size_t member);
 /* An orphaned address may be tried again, by this member too if it is not COORDINATOR_NONE. */
 void coord_wake(struct coordinator *c, struct coord_address *a, size_t member);
+
+/* ---- steps.c ---- */
+
 void coord_step(struct coordinator *c, struct coord_address *a);
 /* When time alone changes something about it next. */
 uint64_t coord_address_expiry(const struct coordinator *c, const struct coord_address *a);
