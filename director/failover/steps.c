@@ -177,6 +177,8 @@ static void step_strays(struct coordinator *c, struct coord_address *a)
 		coord_set_remove(&a->strays, a->stray.member);
 	}
 	a->stray.id = 0;
+	if (coord_set_is_empty(&a->strays))
+		return;
 	for (size_t i = 0; i < registry_count(c->registry); i++) {
 		const struct coord_store store = { .purpose = COORD_FOR_STRAY, .member = i };
 
