@@ -349,8 +349,6 @@ static void serve(struct agent *a)
 	err = shard_begin(a->shard, &conf, a->res.setup->policy, &a->rng);
 	if (err == 0)
 		err = keeper_client_new(a->loop, a->keeper_fd, &keeper_events, &a->keeper);
-	if (err == 0)
-		err = addresses_begin(a->addresses, a->keeper);
 	if (err != 0) {
 		log_error(a->lg, LG_MAIN, "cannot serve: %s", err_text(err));
 		end(a, err);
@@ -359,6 +357,7 @@ static void serve(struct agent *a)
 	a->stage = STAGE_SERVING;
 	log_info(a->lg, LG_MAIN, "serving as number %u", addresses_number(a->addresses));
 	show_status(a);
+	addresses_begin(a->addresses, a->keeper);
 }
 
 static void on_alone_timer(uv_timer_t *timer)
@@ -584,9 +583,11 @@ int agent_start(struct agent *a, int keeper_fd, struct errtext *why)
 		return err;
 	if (addresses_number(a->addresses) != 0)
 		uv_timer_start(&a->timers[TIMER_ALONE], on_alone_timer, ALONE_MS, 0);
-	addresses_able(a->addresses, false, "what is tracked is not known yet");
 	uv_timer_start(&a->timers[TIMER_TRACK], on_track_timer, TRACK_MS, 0);
-	return tracker_start(a->tracker, why);
+	err = tracker_start(a->tracker, why);
+	if (err == 0 && !tracker_is_able(a->tracker))
+		addresses_able(a->addresses, false, "what is tracked is not known yet");
+	return err;
 }
 
 int agent_free(struct agent *a)

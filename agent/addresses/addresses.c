@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/addresses/internal.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 /*
@@ -129,6 +128,9 @@ static void arm(struct addresses *a)
 {
 	uint64_t due = ownership_next_expiry(a->ownership), now = addresses_now();
 
+	/* What is due before there is a keeper waits for it. */
+	if (a->keeper == NULL)
+		return;
 	for (size_t i = 0; i < a->setup->n_addresses; i++) {
 		if (a->lost_ms[i] < due)
 			due = a->lost_ms[i];
@@ -180,10 +182,6 @@ static void on_saved(void *ctx, uint64_t save, int err)
 
 void addresses_able(struct addresses *a, bool is_able, const char *why)
 {
-	a->is_able = is_able;
-	snprintf(a->why_unable, sizeof(a->why_unable), "%s", why);
-	if (a->ownership == NULL)
-		return;
 	ownership_able(a->ownership, addresses_now(), is_able,
 		       is_able ? "everything that is tracked works" : why);
 	addresses_drain(a);
@@ -191,8 +189,6 @@ void addresses_able(struct addresses *a, bool is_able, const char *why)
 
 void addresses_stop(struct addresses *a, const char *why)
 {
-	if (a->ownership == NULL)
-		return;
 	ownership_stop(a->ownership, addresses_now(), why);
 	addresses_drain(a);
 }
@@ -216,7 +212,6 @@ int addresses_new(uv_loop_t *loop, const struct addresses_conf *conf,
 	a->lg = conf->lg;
 	a->events = *events;
 	mesh.ctx = a;
-	a->is_able = true;
 	for (size_t i = 0; i < KEEPER_ADDRESSES_MAX; i++)
 		a->lost_ms[i] = NEVER;
 	uv_timer_init(loop, &a->timer);
@@ -233,27 +228,39 @@ int addresses_new(uv_loop_t *loop, const struct addresses_conf *conf,
 	return 0;
 }
 
+int addresses_make_core(struct addresses *a)
+{
+	struct ownership *core;
+
+	state_take_homes(&a->state, &a->setup->ownership);
+	core = ownership_new(&a->setup->ownership, &a->state.ownership, a->lg, addresses_now());
+	if (core == NULL)
+		return ERR_NO_MEMORY;
+	ownership_free(a->ownership);
+	a->ownership = core;
+	return 0;
+}
+
+/* From now on others are heard: their notices may say that what was ours is no longer. */
 int addresses_load(struct addresses *a, struct errtext *why)
 {
 	int err = state_load(a->conf.state_dir, &a->state, why);
 
-	if (err == 0 && a->state.number != 0)
-		addresses_use_keys(a);
-	return err;
-}
-
-int addresses_begin(struct addresses *a, struct keeper_client *keeper)
-{
-	state_take_homes(&a->state, &a->setup->ownership);
-	a->ownership =
-	    ownership_new(&a->setup->ownership, &a->state.ownership, a->lg, addresses_now());
-	if (a->ownership == NULL)
-		return ERR_NO_MEMORY;
-	a->keeper = keeper;
-	if (!a->is_able)
-		ownership_able(a->ownership, addresses_now(), false, a->why_unable);
+	if (err != 0)
+		return err;
+	errtext_set(why, "out of memory");
+	err = addresses_make_core(a);
+	if (err != 0 || a->state.number == 0)
+		return err;
+	addresses_use_keys(a);
 	addresses_take_director(a);
 	return 0;
+}
+
+void addresses_begin(struct addresses *a, struct keeper_client *keeper)
+{
+	a->keeper = keeper;
+	addresses_drain(a);
 }
 
 static void on_closed(uv_handle_t *handle)

@@ -40,7 +40,10 @@ MUST_USE int addresses_new(uv_loop_t *loop, const struct addresses_conf *conf,
 			   const struct addresses_events *events, struct addresses **out,
 			   struct errtext *why);
 
-/* Reads what is on the disk. Errors of state_load(). */
+/*
+ * Reads what is on the disk; OWNERSHIP_ALONE_MS later, without a director, what was this member's
+ * last time may be taken. Errors of state_load(). Nothing below may be called before.
+ */
 MUST_USE int addresses_load(struct addresses *a, struct errtext *why);
 
 /* The number and cluster of last time, or as taken in since; 0: never had a director. */
@@ -53,17 +56,14 @@ const char *addresses_cluster(const struct addresses *a);
  */
 void addresses_take_welcome(struct addresses *a, const struct msg_welcome *w);
 
-/*
- * From now on addresses can be held: with the director, or alone with what was this member's last
- * time. keeper is borrowed. ERR_NO_MEMORY.
- */
-MUST_USE int addresses_begin(struct addresses *a, struct keeper_client *keeper);
+/* From now on addresses can be held. keeper is borrowed. */
+void addresses_begin(struct addresses *a, struct keeper_client *keeper);
 
 /* CLAIM, RELEASE, PROBE or MEMBERS of the director. */
 void addresses_take_order(struct addresses *a, const struct message *m);
 void addresses_disconnected(struct addresses *a);
 
-/* What is tracked; may come before addresses_begin(). */
+/* What is tracked. At first it is taken to work. */
 void addresses_able(struct addresses *a, bool is_able, const char *why);
 
 /* Lets go of everything and takes nothing any more. */

@@ -11,8 +11,6 @@ static void on_notice(void *ctx, const struct mesh_msg *msg, const struct endpoi
 {
 	struct addresses *a = ctx;
 
-	if (a->ownership == NULL)
-		return;
 	ownership_notice(a->ownership, addresses_now(), msg, from);
 	addresses_drain(a);
 }
@@ -111,8 +109,6 @@ static bool is_same_state(const struct agent_state *a, const struct agent_state 
 
 void addresses_take_director(struct addresses *a)
 {
-	if (a->ownership == NULL)
-		return;
 	if (a->is_ordered)
 		ownership_welcome(a->ownership, addresses_now(), a->state.number, a->epoch);
 	else
@@ -121,6 +117,19 @@ void addresses_take_director(struct addresses *a)
 }
 
 /* Version 1.0 had no orders: every member took its home addresses by itself. */
+static void own_homes(struct addresses *a)
+{
+	bool is_able = ownership_is_able(a->ownership);
+
+	a->state.format = 1;
+	if (a->keeper != NULL)
+		return;
+	if (addresses_make_core(a) != 0)
+		log_error(a->lg, LG_KEEPER, "no memory to begin anew: no address is held");
+	else if (!is_able)
+		ownership_able(a->ownership, addresses_now(), false, "what is tracked is down");
+}
+
 static bool has_orders(const struct msg_proto *proto)
 {
 	return proto->major > 1 || proto->minor >= 1;
@@ -136,7 +145,7 @@ void addresses_take_welcome(struct addresses *a, const struct msg_welcome *w)
 	a->is_ordered = has_orders(&w->proto);
 	a->epoch = w->epoch;
 	if (!a->is_ordered && a->state.format == 0)
-		a->state.format = 1; /* its home addresses are its own, for want of orders */
+		own_homes(a);
 	addresses_use_keys(a);
 	neighbours_set_members(a->neighbours, a->conf.member, w->members, w->n_members);
 	if (!is_same_state(&before, &a->state))
@@ -165,8 +174,6 @@ static void take_probe(struct addresses *a, uint64_t id, const struct msg_probe 
 
 void addresses_take_order(struct addresses *a, const struct message *m)
 {
-	if (a->ownership == NULL)
-		return;
 	switch (m->type) {
 	case MESSAGE_CLAIM:
 		ownership_claim(a->ownership, addresses_now(), m->id, &m->claim);
@@ -190,8 +197,6 @@ void addresses_take_order(struct addresses *a, const struct message *m)
 void addresses_disconnected(struct addresses *a)
 {
 	a->is_ordered = false;
-	if (a->ownership == NULL)
-		return;
 	ownership_disconnected(a->ownership, addresses_now());
 	addresses_drain(a);
 }

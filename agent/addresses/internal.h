@@ -18,13 +18,11 @@ struct addresses {
 	struct agent_state state; /* what is on the disk, or on its way there */
 	struct recorder *recorder;
 	struct neighbours *neighbours;
-	struct ownership *ownership;  /* NULL before the beginning */
-	struct keeper_client *keeper; /* likewise */
+	struct ownership *ownership;  /* NULL before addresses_load() */
+	struct keeper_client *keeper; /* NULL before addresses_begin() */
 	uv_timer_t timer;
-	bool is_ordered; /* by a director, who has welcomed us */
-	uint64_t epoch;  /* of that welcome */
-	bool is_able;
-	char why_unable[KEEPER_TEXT_MAX];
+	bool is_ordered;       /* by a director, who has welcomed us */
+	uint64_t epoch;        /* of that welcome */
 	uint64_t ticket, save; /* of the PERSIST under way, and its number; 0: none */
 	bool was_held[KEEPER_ADDRESSES_MAX];
 	uint64_t lost_ms[KEEPER_ADDRESSES_MAX]; /* NEVER, or when it is lost for good */
@@ -39,6 +37,9 @@ static inline uint64_t addresses_now(void)
 
 /* SIZE_MAX: not configured. */
 size_t addresses_find(const struct addresses *a, const struct ip *ip);
+
+/* A new core from a->state instead of the one that is there. ERR_NO_MEMORY, and it stays. */
+MUST_USE int addresses_make_core(struct addresses *a);
 
 /* Runs what the core has decided; after every call into it. */
 void addresses_drain(struct addresses *a);

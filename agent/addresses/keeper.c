@@ -90,7 +90,7 @@ void addresses_keeper_dropped(struct addresses *a, const char *why)
 
 bool addresses_is_held(const struct addresses *a, size_t index)
 {
-	return a->ownership != NULL && ownership_is_held(a->ownership, index);
+	return ownership_is_held(a->ownership, index);
 }
 
 size_t addresses_count_held(const struct addresses *a, bool only_homes)
@@ -104,7 +104,7 @@ size_t addresses_count_held(const struct addresses *a, bool only_homes)
 
 bool addresses_may_hold_any(const struct addresses *a)
 {
-	return a->ownership != NULL && ownership_may_hold_any(a->ownership);
+	return ownership_may_hold_any(a->ownership);
 }
 
 void addresses_fill_hello(struct addresses *a, struct msg_address *addresses,
@@ -112,10 +112,9 @@ void addresses_fill_hello(struct addresses *a, struct msg_address *addresses,
 {
 	for (size_t i = 0; i < a->setup->n_addresses; i++) {
 		addresses[i].held = addresses_is_held(a, i);
-		addresses[i].epoch = a->ownership != NULL ? ownership_epoch(a->ownership, i) : 0;
+		addresses[i].epoch = ownership_epoch(a->ownership, i);
 	}
-	hello->max_epoch =
-	    a->ownership != NULL ? ownership_max_epoch(a->ownership) : a->state.ownership.max_epoch;
+	hello->max_epoch = ownership_max_epoch(a->ownership);
 	hello->mesh = a->setup->mesh.listen;
 	for (size_t i = 0; i < a->state.n_keys; i++)
 		a->ring_ids[i] = a->state.keys[i].id;
