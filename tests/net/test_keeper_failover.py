@@ -125,7 +125,8 @@ def test_ask_ipv6(start, watch, net):
     drive = start()
     drive.ok("add 1")
     frames = watch("eth0", 0x86dd)
-    wait_until("a link-local address", lambda: not member.ip("addr", "show", "dev", "eth0", "tentative"), 5)
+    wait_until("a link-local address",
+               lambda: not member.ip("addr", "show", "dev", "eth0", "tentative"), 5)
     assert drive.ok(f"ask 0 {NEIGHBOUR6}") == f"there {neighbour.mac('eth0')}"
     assert drive.ok("ask 0 2001:db8::77") == "nobody"
     frames.wait("a solicitation from the link-local address",
