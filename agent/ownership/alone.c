@@ -21,7 +21,7 @@ void ownership_welcome(struct ownership *o, uint64_t now_ms, uint8_t number, uin
 	o->is_connected = true;
 	o->number = number;
 	o->alone_ms = NEVER;
-	own_see_epoch(o, epoch);
+	own_see_epoch(o, now_ms, epoch);
 	for (size_t i = 0; i < o->n; i++) {
 		struct owned *a = &o->addresses[i];
 
@@ -66,17 +66,22 @@ uint64_t own_alone_due(const struct ownership *o, const struct owned *a)
 {
 	uint64_t due_ms = o->alone_ms;
 
-	if (due_ms == NEVER || !o->is_able || !a->is_ours || a->hold != HOLD_ABSENT ||
-	    a->claim.state != CLAIM_NONE)
+	if (due_ms == NEVER || (!o->is_able && !a->is_watched) || !a->is_ours ||
+	    a->hold != HOLD_ABSENT || a->claim.state != CLAIM_NONE)
 		return NEVER;
 	if (due_ms < o->quiet_ms)
 		due_ms = o->quiet_ms;
 	return due_ms < a->retry_ms ? a->retry_ms : due_ms;
 }
 
-/* The epoch is that of the disk: what is ours is so under it. Never against who answers for it. */
+/* Never against who answers for it. Its epoch is on the disk, if the disk has not failed since. */
 void own_take_alone(struct ownership *o, uint64_t now_ms, struct owned *a)
 {
 	a->claim = (struct claim){ .state = CLAIM_READY, .epoch = a->epoch, .is_alone = true };
+	if (!own_is_recorded(a)) {
+		a->claim.state = CLAIM_RECORDING;
+		a->claim.ticket = own_cover(o);
+		o->is_persist_due |= o->is_dirty;
+	}
 	own_settle(o, now_ms, a);
 }

@@ -67,7 +67,8 @@ static void yield(struct ownership *o, uint64_t now_ms, struct owned *a,
 	own_settle(o, now_ms, a);
 }
 
-static void remember(struct ownership *o, struct owned *a, const struct mesh_msg *notice)
+static void remember(struct ownership *o, uint64_t now_ms, struct owned *a,
+		     const struct mesh_msg *notice)
 {
 	bool is_newer = notice->epoch > a->epoch;
 
@@ -79,7 +80,7 @@ static void remember(struct ownership *o, struct owned *a, const struct mesh_msg
 	if (is_newer || (a->is_ours && notice->number > o->number)) {
 		a->epoch = notice->epoch;
 		a->is_ours = false;
-		own_touch(o);
+		own_touch_later(o, now_ms);
 	}
 }
 
@@ -106,7 +107,7 @@ void ownership_notice(struct ownership *o, uint64_t now_ms, const struct mesh_ms
 	if (notice->type != MESH_NOTICE || notice->number == o->number || notice->epoch == 0 ||
 	    notice->epoch > MSG_INT_MAX)
 		return;
-	own_see_epoch(o, notice->epoch);
+	own_see_epoch(o, now_ms, notice->epoch);
 	if (i == SIZE_MAX)
 		return;
 	a = &o->addresses[i];
@@ -116,7 +117,7 @@ void ownership_notice(struct ownership *o, uint64_t now_ms, const struct mesh_ms
 		answer(o, now_ms, a, notice, from);
 		return;
 	}
-	remember(o, a, notice);
+	remember(o, now_ms, a, notice);
 	if (is_here)
 		yield(o, now_ms, a, notice);
 }

@@ -103,7 +103,7 @@ void own_fail_claim(struct ownership *o, uint64_t now_ms, struct owned *a, const
 	a->is_ours = a->hold == HOLD_HELD && a->claim.was_held;
 	if (!a->is_ours)
 		own_let_go(o, a);
-	own_touch(o);
+	own_touch_later(o, now_ms);
 }
 
 /* The claim is on the disk, and the address is here: from now on it counts. */
@@ -167,12 +167,24 @@ static bool is_stale(const struct ownership *o, const struct owned *a, uint64_t 
 	       (epoch == a->epoch && a->rival > o->number);
 }
 
+/* Somebody else will be asked, under a newer epoch than this. */
+static void refuse_unable(struct ownership *o, uint64_t now_ms, struct owned *a,
+			  const struct order *order, const char *why)
+{
+	if (order->epoch > a->epoch)
+		a->rival = 0;
+	a->epoch = order->epoch;
+	a->is_ours = false;
+	own_touch_later(o, now_ms);
+	say_refused(o, order, MSG_REFUSED_UNABLE, why);
+}
+
 static const char *why_unable(const struct ownership *o, const struct owned *a)
 {
 	if (o->is_stopping)
 		return "the agent is stopping";
 	/* What the operator put there is there whether we can do our job or not. */
-	if (!o->is_able && !(a->is_watched && a->hold == HOLD_HELD))
+	if (!o->is_able && !a->is_watched)
 		return o->unable_why;
 	return NULL;
 }
@@ -223,7 +235,7 @@ void ownership_claim(struct ownership *o, uint64_t now_ms, uint64_t id,
 	struct owned *a = &o->addresses[i < o->n ? i : 0];
 	const char *why;
 
-	own_see_epoch(o, order->epoch);
+	own_see_epoch(o, now_ms, order->epoch);
 	if (i == SIZE_MAX) {
 		say_refused(o, &this, MSG_REFUSED_UNKNOWN, "it is not configured here");
 	} else if (a->hold == HOLD_HELD && a->claim.state == CLAIM_NONE &&
@@ -232,7 +244,7 @@ void ownership_claim(struct ownership *o, uint64_t now_ms, uint64_t id,
 	} else if (is_stale(o, a, order->epoch)) {
 		say_stale(o, &this, a);
 	} else if ((why = why_unable(o, a)) != NULL) {
-		say_refused(o, &this, MSG_REFUSED_UNABLE, why);
+		refuse_unable(o, now_ms, a, &this, why);
 	} else if (own_is_claiming(a) && !a->claim.is_alone && a->claim.epoch == order->epoch) {
 		repeat_claim(&a->claim, &this, order->force);
 	} else {
@@ -243,14 +255,12 @@ void ownership_claim(struct ownership *o, uint64_t now_ms, uint64_t id,
 
 /* ---- release --------------------------------------------------------------- */
 
-static void record_release(struct ownership *o, struct owned *a, uint64_t epoch)
+static void record_release(struct owned *a, uint64_t epoch)
 {
 	if (epoch > a->closed)
 		a->closed = epoch;
 	if (epoch < a->epoch)
 		return; /* what is recorded is newer, and of another member */
-	if (epoch > a->epoch || a->is_ours)
-		own_touch(o);
 	if (epoch > a->epoch)
 		a->rival = 0;
 	a->epoch = epoch;
@@ -265,7 +275,7 @@ void ownership_release(struct ownership *o, uint64_t now_ms, uint64_t id,
 	struct owned *a = &o->addresses[i < o->n ? i : 0];
 	uint64_t newest;
 
-	own_see_epoch(o, order->epoch);
+	own_see_epoch(o, now_ms, order->epoch);
 	if (i == SIZE_MAX) {
 		say_released(o, &this, "it is not configured here");
 		return;
@@ -279,7 +289,10 @@ void ownership_release(struct ownership *o, uint64_t now_ms, uint64_t id,
 		 a->hold == HOLD_ABSENT ? "it was not held" : "ordered by the director");
 	own_let_go(o, a);
 	own_fail_claim(o, now_ms, a, MSG_REFUSED_SUPERSEDED, "a release came after it");
-	record_release(o, a, order->epoch);
-	a->parting.ticket = own_cover(o);
+	record_release(a, order->epoch);
+	if (!own_is_recorded(a)) {
+		own_touch(o);
+		a->parting.ticket = own_cover(o);
+	}
 	own_settle(o, now_ms, a);
 }

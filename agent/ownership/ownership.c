@@ -7,15 +7,15 @@
 
 /* ---- construction ---------------------------------------------------------- */
 
-static void take_record(struct ownership *o, const struct ownership_record *record)
+static void take_record(struct ownership *o, uint64_t now_ms, const struct ownership_record *record)
 {
 	size_t i = own_find(o, &record->ip);
 
-	own_see_epoch(o, record->epoch);
+	own_see_epoch(o, now_ms, record->epoch);
 	if (i == SIZE_MAX)
 		return;
-	o->addresses[i].epoch = record->epoch;
-	o->addresses[i].is_ours = record->is_ours;
+	o->addresses[i].epoch = o->addresses[i].disk_epoch = record->epoch;
+	o->addresses[i].is_ours = o->addresses[i].is_disk_ours = record->is_ours;
 }
 
 struct ownership *ownership_new(const struct ownership_conf *conf,
@@ -40,8 +40,9 @@ struct ownership *ownership_new(const struct ownership_conf *conf,
 	}
 	o->max_epoch = state->max_epoch;
 	for (size_t i = 0; i < state->n && i < KEEPER_ADDRESSES_MAX; i++)
-		take_record(o, &state->records[i]);
-	o->is_dirty = o->is_persist_due = false; /* all of it comes from the disk */
+		take_record(o, now_ms, &state->records[i]);
+	o->is_dirty = false; /* all of it comes from the disk */
+	o->disk_ms = NEVER;
 	return o;
 }
 
@@ -123,17 +124,29 @@ void own_touch(struct ownership *o)
 	o->is_persist_due = true;
 }
 
+void own_touch_later(struct ownership *o, uint64_t now_ms)
+{
+	o->is_dirty = true;
+	if (o->disk_ms == NEVER)
+		o->disk_ms = now_ms + OWNERSHIP_LAZY_MS;
+}
+
+bool own_is_recorded(const struct owned *a)
+{
+	return a->disk_epoch == a->epoch && a->is_disk_ours == a->is_ours;
+}
+
 uint64_t own_cover(const struct ownership *o)
 {
 	return o->is_dirty ? o->last_ticket + 1 : o->in_flight;
 }
 
-void own_see_epoch(struct ownership *o, uint64_t epoch)
+void own_see_epoch(struct ownership *o, uint64_t now_ms, uint64_t epoch)
 {
 	if (epoch <= o->max_epoch || epoch > MSG_INT_MAX)
 		return;
 	o->max_epoch = epoch;
-	own_touch(o);
+	own_touch_later(o, now_ms);
 }
 
 static bool is_waited_for(const struct ownership *o)
@@ -168,6 +181,10 @@ void ownership_persisted(struct ownership *o, uint64_t now_ms, uint64_t ticket, 
 	for (size_t i = 0; i < o->n; i++) {
 		struct claim *claim = &o->addresses[i].claim;
 
+		if (err == 0) {
+			o->addresses[i].disk_epoch = o->snapshot.records[i].epoch;
+			o->addresses[i].is_disk_ours = o->snapshot.records[i].is_ours;
+		}
 		if (claim->state != CLAIM_RECORDING || claim->ticket > ticket)
 			continue;
 		if (err == 0)

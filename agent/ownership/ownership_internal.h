@@ -54,9 +54,11 @@ struct owned {
 	struct ip ip;
 	bool is_watched;
 
-	/* The record. */
+	/* The record, and the same as it is on the disk for certain. */
 	uint64_t epoch;
 	bool is_ours;
+	uint64_t disk_epoch;
+	bool is_disk_ours;
 	/* The highest number of another member that is known to have claimed under epoch. */
 	uint8_t rival;
 	/* What was claimed under this or an older one has been let go of: it is not taken again. */
@@ -102,7 +104,7 @@ struct ownership {
 	bool is_dirty;        /* something is newer than the last PERSIST */
 	bool is_persist_due;  /* and shall be written as soon as the last PERSIST is answered */
 	bool is_disk_failing; /* the last one failed */
-	uint64_t disk_ms;     /* after a failure: when it is tried again, or NEVER */
+	uint64_t disk_ms;     /* when it becomes due by itself, or NEVER */
 	uint64_t in_flight;   /* ticket, or 0 */
 	uint64_t last_ticket; /* given out */
 	uint64_t done_ticket; /* answered, one way or the other */
@@ -123,11 +125,17 @@ void own_event(struct ownership *o, const char *why, const char *fmt, ...)
 /* SIZE_MAX if the address is not configured. */
 size_t own_find(const struct ownership *o, const struct ip *ip);
 size_t own_index(const struct ownership *o, const struct owned *a);
-/* The record has changed: to be written. */
+/*
+ * The record has changed: to be written at once, because somebody waits for it, or a little later,
+ * so that a claim which comes meanwhile does not find the disk busy.
+ */
 void own_touch(struct ownership *o);
+void own_touch_later(struct ownership *o, uint64_t now_ms);
+/* What is known of the address is on the disk. */
+bool own_is_recorded(const struct owned *a);
 /* The ticket that covers all changes so far; 0: they are on the disk. */
 uint64_t own_cover(const struct ownership *o);
-void own_see_epoch(struct ownership *o, uint64_t epoch);
+void own_see_epoch(struct ownership *o, uint64_t now_ms, uint64_t epoch);
 
 /* ---- orders.c ---- */
 bool own_is_claiming(const struct owned *a);

@@ -221,7 +221,7 @@ static void stored_owner(struct coordinator *c, struct coord_address *a,
 	char why[COORDINATOR_WHY_MAX], what[64];
 
 	if (is_new && a->owner != COORDINATOR_NONE && coord_owns(a, a->owner)) {
-		coord_set_add(&a->strays, a->owner);
+		coord_add_stray(a, a->owner);
 		a->from = a->owner;
 		a->is_confirmed = false;
 		a->wish.member = COORDINATOR_NONE;

@@ -32,6 +32,7 @@ struct coordinator *coordinator_new(const struct coordinator_conf *conf, struct 
 		c->conf.n_witnesses = COORDINATOR_WITNESSES_MAX;
 	c->registry = registry;
 	c->lg = lg;
+	c->addresses_due_ms = COORD_NEVER;
 	for (size_t i = 0; i < PLACEMENT_MAX_MEMBERS; i++)
 		c->members[i].able_since_ms = COORD_NEVER;
 	return c;
@@ -148,57 +149,58 @@ static void review_ability(struct coordinator *c, size_t i)
 
 		if (a->state == ADDRESS_ORPHANED && coord_can(a, i))
 			coord_wake(c, a, i);
-		/* A release that was waiting for it. */
-		if (a->state == ADDRESS_RELEASING && a->owner == i &&
-		    a->order.due_ms == COORD_NEVER)
-			a->order.due_ms = c->now_ms;
 	}
 }
 
-static void count_owned(const struct coordinator *c, size_t *counts)
+/* What the views of time need of the addresses; they change in events only. */
+static void sum_up(struct coordinator *c)
 {
+	c->addresses_due_ms = COORD_NEVER;
 	for (size_t i = 0; i < registry_count(c->registry); i++)
-		counts[i] = 0;
+		c->members[i].n_owned = 0;
 	for (size_t k = 0; k < c->n; k++) {
 		const struct coord_address *a = &c->addresses[k];
+		uint64_t due = coord_address_expiry(c, a);
 
 		if (a->owner != COORDINATOR_NONE && coord_owns(a, a->owner))
-			counts[a->owner]++;
+			c->members[a->owner].n_owned++;
+		if (due < c->addresses_due_ms)
+			c->addresses_due_ms = due;
 	}
 }
 
 void coord_review(struct coordinator *c)
 {
-	size_t counts[PLACEMENT_MAX_MEMBERS];
-
 	coord_settle_review(c);
-	count_owned(c, counts);
+	sum_up(c);
 	for (size_t i = 0; i < registry_count(c->registry); i++) {
-		c->members[i].n_owned = counts[i];
 		review_ability(c, i);
 		coord_doubt_review(c, i);
 	}
 	for (size_t k = 0; k < c->n; k++)
 		coord_step(c, &c->addresses[k]);
+	sum_up(c);
 	c->promised_ms = coordinator_next_expiry(c);
+}
+
+bool coord_is_news(const struct coordinator *c, size_t member)
+{
+	const struct coord_member *m = &c->members[member];
+
+	return c->is_settling || m->is_asked_for || c->now_ms >= c->promised_ms ||
+	       coord_is_able(c, member) != (m->able_since_ms != COORD_NEVER);
 }
 
 /* ---- time ---- */
 
 uint64_t coordinator_next_expiry(const struct coordinator *c)
 {
-	uint64_t first = c->is_settling ? c->settle_due_ms : COORD_NEVER;
-	size_t counts[PLACEMENT_MAX_MEMBERS];
+	uint64_t first = c->addresses_due_ms;
 
-	count_owned(c, counts);
+	if (c->is_settling && c->settle_due_ms < first)
+		first = c->settle_due_ms;
 	for (size_t i = 0; i < registry_count(c->registry); i++) {
-		uint64_t due = coord_doubt_expiry(c, i, counts[i]);
-
-		if (due < first)
-			first = due;
-	}
-	for (size_t k = 0; k < c->n; k++) {
-		uint64_t due = coord_address_expiry(c, &c->addresses[k]);
+		uint64_t due = coord_doubt_expiry(c, i);
 
 		if (due < first)
 			first = due;
@@ -229,6 +231,7 @@ static void forgive(struct coordinator *c, uint64_t late_ms)
 		postpone(&c->addresses[k].order.due_ms, late_ms);
 		postpone(&c->addresses[k].stray.due_ms, late_ms);
 	}
+	sum_up(c);
 }
 
 bool coord_begin(struct coordinator *c, uint64_t now_ms)

@@ -40,6 +40,11 @@ static inline void coord_set_remove(struct coord_set *s, size_t i)
 	s->words[i / 64] &= ~(UINT64_C(1) << (i % 64));
 }
 
+static inline bool coord_set_is_empty(const struct coord_set *s)
+{
+	return (s->words[0] | s->words[1] | s->words[2]) == 0;
+}
+
 enum coord_purpose {
 	COORD_FOR_CLAIM,   /* .member shall have it: CLAIM */
 	COORD_FOR_RELEASE, /* the owner shall let go: RELEASE */
@@ -140,7 +145,7 @@ enum coord_verdict {
 struct coord_member {
 	bool has_said_hello; /* since the start */
 	struct endpoint mesh;
-	size_t n_owned; /* addresses that it owns or is claiming; by coord_review() */
+	size_t n_owned; /* addresses that it owns or is claiming, by the last review */
 
 	uint64_t able_since_ms; /* could take addresses without interruption; COORD_NEVER */
 
@@ -171,7 +176,8 @@ struct coordinator {
 	uint64_t max_epoch;
 	uint64_t last_id; /* of orders and probes */
 	uint64_t last_ticket;
-	uint64_t promised_ms; /* the expiry that the shell was told last */
+	uint64_t addresses_due_ms; /* the first expiry of an address */
+	uint64_t promised_ms;      /* the expiry that the shell was told last */
 
 	struct coord_member members[PLACEMENT_MAX_MEMBERS];
 	size_t n, cap;
@@ -192,6 +198,8 @@ void coord_note_epoch(struct coordinator *c, uint64_t epoch);
 bool coord_begin(struct coordinator *c, uint64_t now_ms);
 /* Everything that is due, at the end of every event. */
 void coord_review(struct coordinator *c);
+/* Whether a heartbeat of this member changes anything: most do not, and there are many. */
+bool coord_is_news(const struct coordinator *c, size_t member);
 
 /* ---- actions.c ---- */
 
@@ -225,8 +233,13 @@ void coord_confirm(struct coordinator *c, struct coord_address *a, const char *w
 void coord_hold(struct coordinator *c, struct coord_address *a, size_t member, uint64_t epoch,
 		bool is_own);
 void coord_forget_holder(struct coord_address *a);
+/* May hold it although it is not its: to be released. */
+void coord_add_stray(struct coord_address *a, size_t member);
 /* An orphaned address may be tried again, by this member too if it is not COORDINATOR_NONE. */
 void coord_wake(struct coordinator *c, struct coord_address *a, size_t member);
+
+/* ---- steps.c ---- */
+
 void coord_step(struct coordinator *c, struct coord_address *a);
 /* When time alone changes something about it next. */
 uint64_t coord_address_expiry(const struct coordinator *c, const struct coord_address *a);
@@ -239,7 +252,7 @@ void coord_let_go(struct coordinator *c, struct coord_address *a, size_t member,
 /* ---- suspicion.c, probing.c ---- */
 
 void coord_doubt_review(struct coordinator *c, size_t member);
-uint64_t coord_doubt_expiry(const struct coordinator *c, size_t member, size_t n_owned);
+uint64_t coord_doubt_expiry(const struct coordinator *c, size_t member);
 /* Nothing that was found out before counts any more. */
 void coord_doubt_restart(struct coordinator *c, size_t member);
 /* All its addresses are orphaned. */

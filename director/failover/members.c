@@ -7,9 +7,10 @@
 
 void coordinator_heartbeat(struct coordinator *c, uint64_t now_ms, size_t member)
 {
-	(void)member; /* the registry knows */
-	coord_begin(c, now_ms);
-	coord_review(c);
+	if (coord_begin(c, now_ms) || coord_is_news(c, member))
+		coord_review(c);
+	else
+		c->promised_ms = coordinator_next_expiry(c);
 }
 
 /*

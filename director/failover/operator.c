@@ -115,7 +115,7 @@ void coord_force(struct coordinator *c, struct coord_address *a)
 	if (a->state == ADDRESS_OWNED && a->is_confirmed && owner == wish.member)
 		return;
 	if (owner != COORDINATOR_NONE && owner != wish.member)
-		coord_set_add(&a->strays, owner);
+		coord_add_stray(a, owner);
 	coord_orphan(c, a, false, "moved by force");
 	coord_forget_holder(a);
 	coord_wake(c, a, COORDINATOR_NONE);

@@ -273,12 +273,12 @@ void coord_doubt_review(struct coordinator *c, size_t member)
 		start_round(c, member);
 }
 
-uint64_t coord_doubt_expiry(const struct coordinator *c, size_t member, size_t n_owned)
+uint64_t coord_doubt_expiry(const struct coordinator *c, size_t member)
 {
 	const struct coord_member *m = &c->members[member];
 	uint64_t due, judged;
 
-	if (n_owned == 0)
+	if (m->n_owned == 0)
 		return idle_due(c, member);
 	if (!m->is_asked_for)
 		return doubt_from(c, member);

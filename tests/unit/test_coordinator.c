@@ -514,6 +514,26 @@ static void test_several_die_at_once(void **state)
 	assert_int_equal(n[5], 2);
 }
 
+/* One dies a moment later: it is asked, and given up when it is in doubt itself. */
+static void test_prober_dies(void **state)
+{
+	size_t other;
+
+	(void)state;
+	world_begin(4);
+	other = world_address(1)->successors[0];
+	world_kill(1);
+	world_run(100);
+	world_kill(other);
+	world_run(120);
+	assert_non_null(world_last(COORDINATOR_PROBE, other));
+	world_run(90);
+	assert_int_equal(state_of(1), MEMBER_SUSPECT);
+	world_run(10);
+	assert_int_equal(state_of(1), MEMBER_DOWN);
+	assert_int_not_equal(world_address(1)->owner, 1);
+}
+
 static void test_all_but_one_die(void **state)
 {
 	(void)state;
@@ -568,6 +588,8 @@ static void test_gone(void **state)
 	(void)state;
 	world_begin(4);
 	world_gone(1);
+	/* Placement sends nobody there any more, before anything else. */
+	assert_int_equal(world.actions[0].type, COORDINATOR_CHANGED);
 	assert_int_equal(state_of(1), MEMBER_DOWN);
 	assert_int_equal(world_count(COORDINATOR_PROBE), 0);
 	assert_int_equal(world_count(COORDINATOR_CLAIM), 1);
@@ -688,6 +710,51 @@ static void test_director_did_not_run_and_one_died(void **state)
 	world_until_owned(1, world_address(1)->successors[0], 700);
 }
 
+/* What was found out before it stopped counts no more: m2 was hung then, and may be back. */
+static void test_director_did_not_run_hung_member(void **state)
+{
+	(void)state;
+	world_begin(4);
+	world.members[1].is_beating = false;
+	world.members[1].agent = MSG_SEEN_NO;
+	world_run(1000);
+	assert_non_null(world_event("m2", "hung", ""));
+	world.now += 10000;
+	registry_expire(world.registry, world.now);
+	coordinator_expire(world.coordinator, world.now);
+	world_pump();
+	assert_int_equal(state_of(1), MEMBER_SUSPECT);
+	world.members[1].is_beating = true;
+	for (size_t i = 0; i < 4; i++)
+		world_beat(i);
+	world_run(1000);
+	world_expect_owner(1, 1);
+	assert_int_equal(world_count(COORDINATOR_CLAIM), 0);
+}
+
+/* An answer that waited in the socket is in time. */
+static void test_director_did_not_run_while_claiming(void **state)
+{
+	const struct coordinator_action *claim;
+	size_t first;
+
+	(void)state;
+	world_begin(4);
+	first = world_address(1)->successors[0];
+	world.members[first].obedience = WORLD_IS_MUTE;
+	world_gone(1);
+	claim = world_last(COORDINATOR_CLAIM, first);
+	world.now += 10000;
+	for (size_t i = 0; i < 4; i++) {
+		if (i != 1)
+			world_beat(i);
+	}
+	world_claimed(first, 1, claim->id, claim->epoch);
+	world_pump();
+	world_expect_owner(1, first);
+	assert_int_equal(world_count(COORDINATOR_CLAIM), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -710,6 +777,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_single_member, start, stop),
 		cmocka_unit_test_setup_teardown(test_member_without_address, start, stop),
 		cmocka_unit_test_setup_teardown(test_several_die_at_once, start, stop),
+		cmocka_unit_test_setup_teardown(test_prober_dies, start, stop),
 		cmocka_unit_test_setup_teardown(test_all_but_one_die, start, stop),
 		cmocka_unit_test_setup_teardown(test_spreading, start, stop),
 		cmocka_unit_test_setup_teardown(test_gone, start, stop),
@@ -719,6 +787,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_unable_and_nobody_else, start, stop),
 		cmocka_unit_test_setup_teardown(test_director_did_not_run, start, stop),
 		cmocka_unit_test_setup_teardown(test_director_did_not_run_and_one_died, start,
+						stop),
+		cmocka_unit_test_setup_teardown(test_director_did_not_run_hung_member, start, stop),
+		cmocka_unit_test_setup_teardown(test_director_did_not_run_while_claiming, start,
 						stop),
 	};
 

@@ -151,7 +151,26 @@ static void test_owner_reconnects_while_releasing(void **state)
 	assert_int_equal(world_count(COORDINATOR_RELEASE), 2);
 }
 
-/* A successor prefers nobody to the home member when the owner dies. */
+/* The owner is cut off while it should release: asked again when it is heard, not before. */
+static void test_owner_is_cut_off_while_releasing(void **state)
+{
+	(void)state;
+	world_begin(4);
+	world.members[1].obedience = WORLD_IS_MUTE;
+	assert_int_equal(world_move(1, 3, false), 0);
+	world.members[1].is_beating = false;
+	world_run(20000);
+	assert_int_equal(registry_get(world.registry, 1)->state, MEMBER_ISOLATED);
+	assert_int_equal(world_count(COORDINATOR_RELEASE), 1);
+	assert_true(coordinator_next_expiry(world.coordinator) >= world.now + 100);
+	world.members[1].obedience = WORLD_OBEYS;
+	world.members[1].is_beating = true;
+	world_run(200);
+	assert_int_equal(world_count(COORDINATOR_RELEASE), 2);
+	world_expect_owner(1, 3);
+}
+
+/* When its owner dies an address goes to its home member, however many that has already. */
 static void test_home_is_first(void **state)
 {
 	size_t successor;
@@ -159,6 +178,10 @@ static void test_home_is_first(void **state)
 	(void)state;
 	world_begin(4);
 	successor = die_and_return();
+	for (size_t k = 0; k < 4; k++) {
+		if (k != 1 && k != successor)
+			assert_int_equal(world_move(k, 1, false), 0);
+	}
 	assert_int_equal(world_address(1)->successors[0], 1);
 	world_gone(successor);
 	world_expect_owner(1, 1);
@@ -458,6 +481,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_failback_is_refused, start, stop),
 		cmocka_unit_test_setup_teardown(test_release_is_not_answered, start, stop),
 		cmocka_unit_test_setup_teardown(test_owner_reconnects_while_releasing, start, stop),
+		cmocka_unit_test_setup_teardown(test_owner_is_cut_off_while_releasing, start, stop),
 		cmocka_unit_test_setup_teardown(test_home_is_first, start, stop),
 		cmocka_unit_test_setup_teardown(test_move, start, stop),
 		cmocka_unit_test_setup_teardown(test_manual_is_remembered, start, stop),

@@ -225,6 +225,10 @@ static void test_all_refuse(void **state)
 	n = world_count(COORDINATOR_CLAIM);
 	world_run(120000);
 	assert_in_range(world_count(COORDINATOR_CLAIM), n + 15, n + 25);
+	n = 0;
+	for (size_t i = 0; i < world.n_actions; i++)
+		n += strcmp(world.actions[i].what, "unclaimed") == 0 ? 1 : 0;
+	assert_int_equal(n, 1);
 	world.members[0].obedience = WORLD_OBEYS;
 	world_until_owned(1, 0, 31000);
 }
@@ -476,6 +480,23 @@ static void test_newer_epoch_is_adopted(void **state)
 	assert_non_null(world_last(COORDINATOR_RELEASE, 1));
 }
 
+/* It says so, and lets go before that is on record. */
+static void test_adopted_and_let_go(void **state)
+{
+	(void)state;
+	world_begin(4);
+	world.store = WORLD_STORE_WAITS;
+	world.members[2].held[1] = 7000000;
+	world_join(2);
+	assert_true(world.waiting[0].is_adopted);
+	world_let_go(2, 1, "its link is down");
+	world.store = WORLD_STORES;
+	world_store_answer(0);
+	assert_int_equal(world_count(COORDINATOR_CLAIM), 1);
+	assert_int_equal(world_address(1)->state, ADDRESS_OWNED);
+	assert_true(world.members[world_address(1)->owner].held[1] > 7000000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -501,6 +522,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_return_and_no_answer, start, stop),
 		cmocka_unit_test_setup_teardown(test_fast_reboot, start, stop),
 		cmocka_unit_test_setup_teardown(test_newer_epoch_is_adopted, start, stop),
+		cmocka_unit_test_setup_teardown(test_adopted_and_let_go, start, stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
