@@ -191,6 +191,7 @@ void executor_free(struct executor *e)
 {
 	if (e == NULL)
 		return;
+	fence_close(e->fence);
 	coordinator_free(e->coordinator);
 	free(e);
 }
