@@ -11,7 +11,8 @@ struct recorder {
 	void *ctx;
 	uv_work_t work;
 	bool is_writing, is_waiting, is_closing;
-	uint64_t saves; /* handed over so far */
+	bool is_telling; /* on_done() is under way: it may close this */
+	uint64_t saves;  /* handed over so far */
 	uint64_t writing_save, waiting_save;
 	struct agent_state writing; /* the worker's while is_writing */
 	struct agent_state waiting;
@@ -49,8 +50,14 @@ static void on_run(uv_work_t *work, int status)
 		r->err = ERR_IO;
 	if (r->err != 0)
 		log_error(r->lg, LG_MAIN, "%s", r->why.text);
+	r->is_telling = true;
 	r->on_done(r->ctx, r->writing_save, r->err);
-	if (r->is_waiting && !r->is_writing && !r->is_closing)
+	r->is_telling = false;
+	if (r->is_writing)
+		return;
+	if (r->is_closing)
+		free_recorder(r);
+	else if (r->is_waiting)
 		write_now(r);
 }
 
@@ -97,6 +104,6 @@ void recorder_close(struct recorder *r)
 	if (r == NULL || r->is_closing)
 		return;
 	r->is_closing = true;
-	if (!r->is_writing)
+	if (!r->is_writing && !r->is_telling)
 		free_recorder(r);
 }

@@ -25,7 +25,7 @@ uint64_t recorder_save(struct recorder *r, const struct agent_state *state);
 
 /*
  * on_done does not follow any more. A write that is under way comes to its end, what waits is not
- * written; memory is freed by the loop. NULL is fine.
+ * written; memory is freed by the loop. Allowed inside on_done. NULL is fine.
  */
 void recorder_close(struct recorder *r);
 
