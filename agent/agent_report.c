@@ -110,12 +110,12 @@ static size_t fill_rates(struct agent_report *r, const struct responder *respond
 {
 	size_t n = 0;
 
-	for (size_t i = 0; responder != NULL && i < RESPONDER_COUNTER_COUNT; i++) {
-		uint64_t total = responder_counter(responder, (enum responder_counter)i);
+	for (size_t i = 0; responder != NULL && i < IKE_COUNTER_COUNT; i++) {
+		uint64_t total = responder_counter(responder, (enum ike_counter)i);
 
 		if (total != r->last_counters[i])
 			r->rates[n++] = (struct msg_counter){
-				responder_counter_name((enum responder_counter)i),
+				ike_counter_name((enum ike_counter)i),
 				total - r->last_counters[i],
 			};
 		r->last_counters[i] = total;
@@ -134,13 +134,12 @@ static size_t fill_errors(struct agent_report *r, const struct responder *respon
 {
 	size_t n = 0;
 
-	for (size_t i = RESPONDER_DROP_HEADER; responder != NULL && i < RESPONDER_COUNTER_COUNT;
-	     i++) {
-		uint64_t total = responder_counter(responder, (enum responder_counter)i);
+	for (size_t i = COUNT_DROP_HEADER; responder != NULL && i < IKE_COUNTER_COUNT; i++) {
+		uint64_t total = responder_counter(responder, (enum ike_counter)i);
 
 		if (total > 0)
 			r->errors[n++] = (struct msg_counter){
-				responder_counter_name((enum responder_counter)i),
+				ike_counter_name((enum ike_counter)i),
 				total,
 			};
 	}

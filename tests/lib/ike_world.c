@@ -166,7 +166,7 @@ void world_establish(struct world *w)
 	assert_int_equal(w->n_up, 1);
 }
 
-uint64_t world_counter(const struct world *w, enum responder_counter which)
+uint64_t world_counter(const struct world *w, enum ike_counter which)
 {
 	return responder_counter(w->r, which);
 }

@@ -41,7 +41,7 @@ struct world {
 	struct esp_child child;
 	uint8_t key_in[ENCR_KEY_MAX], key_out[ENCR_KEY_MAX];
 	struct peer_info peer;
-	enum responder_reason reason;
+	enum ike_reason reason;
 	uint64_t closed_spi;
 };
 
@@ -67,7 +67,7 @@ void world_init(struct world *w);
 /* HDR, SK {IDi, AUTH, SAi2, TSi, TSr} -->  <-- HDR, SK {IDr, AUTH, SAr2, TSi, TSr} */
 void world_establish(struct world *w);
 
-uint64_t world_counter(const struct world *w, enum responder_counter which);
+uint64_t world_counter(const struct world *w, enum ike_counter which);
 struct ts_list world_prefix(const char *text);
 
 #endif

@@ -80,7 +80,7 @@ static void check_childless(struct world *w, uint16_t notify)
 	assert_int_equal(responder_count_established(w->r), 1);
 	assert_int_equal(w->n_up, 1);
 	assert_int_equal(w->peer.n_children, 0);
-	assert_int_equal(world_counter(w, RESPONDER_CHILD_FAILED), 1);
+	assert_int_equal(world_counter(w, COUNT_CHILD_FAILED), 1);
 	assert_int_equal(world_give(w, ikeclient_liveness(&w->c)).len > 0, true);
 }
 
@@ -188,7 +188,7 @@ static void check_auth_failure(struct world *w)
 	assert_int_equal(ikeclient_take_auth(&w->c, world_give(w, ikeclient_auth_request(&w->c))),
 			 ERR_BAD_STATE);
 	assert_int_equal(w->c.notify, NOTIFY_AUTHENTICATION_FAILED);
-	assert_int_equal(world_counter(w, RESPONDER_AUTH_FAILED), 1);
+	assert_int_equal(world_counter(w, COUNT_AUTH_FAILED), 1);
 	assert_int_equal(responder_count_established(w->r), 0);
 	assert_int_equal(responder_count_half_open(w->r), 1); /* counts, until its time is over */
 	assert_int_equal(world_give(w, ikeclient_liveness(&w->c)).len, 0);
@@ -245,7 +245,7 @@ static void test_strangers_cannot_fill_the_log(void **state)
 		world_init(&w);
 		world_give(&w, ikeclient_auth_request(&w.c));
 	}
-	assert_int_equal(world_counter(&w, RESPONDER_AUTH_FAILED), 500);
+	assert_int_equal(world_counter(&w, COUNT_AUTH_FAILED), 500);
 	assert_in_range(lines, 1, 30);
 	/* A while later it says how many it did not write. */
 	w.now += 10000;
@@ -310,7 +310,7 @@ static void test_cookie(void **state)
 	w.path.remote.ip.octets[3]++;
 	world_give(&w, ikeclient_init_request(&w.c));
 	assert_int_equal(responder_count_half_open(w.r), 0);
-	assert_int_equal(world_counter(&w, RESPONDER_COOKIE), 2);
+	assert_int_equal(world_counter(&w, COUNT_COOKIE), 2);
 	w.path.remote = elsewhere;
 	/* Good for one more generation, not longer. */
 	w.now += 60000;
@@ -375,7 +375,7 @@ static void test_retransmissions(void **state)
 	assert_int_equal(again.len, len);
 	assert_memory_equal(again.ptr, first, len);
 	assert_int_equal(w.n_add + w.n_up, 0);
-	assert_int_equal(world_counter(&w, RESPONDER_RETRANSMIT), 2);
+	assert_int_equal(world_counter(&w, COUNT_RETRANSMIT), 2);
 	/* Past IKE_AUTH, the old IKE_SA_INIT gets nothing. */
 	assert_int_equal(world_give(&w, (struct bytes){ w.c.message1, w.c.message1_len }).len, 0);
 	assert_int_equal(responder_count_half_open(w.r), 0);
@@ -530,10 +530,10 @@ static void test_half_open_limits(void **state)
 		world_give(&w, ikeclient_init_request(&w.c));
 	}
 	assert_int_equal(responder_count_half_open(w.r), 2);
-	assert_int_equal(world_counter(&w, RESPONDER_DROP_LIMIT), 3);
+	assert_int_equal(world_counter(&w, COUNT_DROP_LIMIT), 3);
 	world_expire(&w, HALF_OPEN_S);
 	assert_int_equal(responder_count_half_open(w.r), 0);
-	assert_int_equal(world_counter(&w, RESPONDER_HALF_OPEN_EXPIRED), 2);
+	assert_int_equal(world_counter(&w, COUNT_HALF_OPEN_EXPIRED), 2);
 	world_new_client(&w, ALICE, ALICE_PSK);
 	world_establish(&w);
 	world_stop(&w);
@@ -772,7 +772,7 @@ static void test_window(void **state)
 	    world_give(&w, ikeclient_seal(&w.c, EXCHANGE_INFORMATIONAL, UINT32_MAX, 0, nothing))
 		.len,
 	    0);
-	assert_int_equal(world_counter(&w, RESPONDER_DROP_WINDOW), 3);
+	assert_int_equal(world_counter(&w, COUNT_DROP_WINDOW), 3);
 	assert_true(world_give(&w, ikeclient_liveness(&w.c)).len > 0);
 	world_stop(&w);
 }

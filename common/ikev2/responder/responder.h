@@ -2,10 +2,8 @@
 #ifndef IKEV2_RESPONDER_RESPONDER_H
 #define IKEV2_RESPONDER_RESPONDER_H
 
-#include "common/base/ip.h"
-#include "common/base/log.h"
-#include "common/esp/esp.h"
 #include "common/ikev2/responder/policy.h"
+#include "common/ikev2/session/session.h"
 
 /*
  * DOC: the IKEv2 responder (RFC 7296) as a pure core.
@@ -46,105 +44,6 @@ struct responder_conf {
 	bool force_encap; /* the data plane can do UDP encapsulation only: make peers use it */
 };
 
-/* Counters of what happened, each a total since the start. */
-#define RESPONDER_COUNTERS(X)                                                        \
-	X(RX, "received")                                                            \
-	X(TX, "sent")                                                                \
-	X(INIT, "init")               /* IKE_SA_INIT answered with a half-open SA */ \
-	X(COOKIE, "cookie")           /* COOKIE asked for */                         \
-	X(INVALID_KE, "invalid-ke")   /* INVALID_KE_PAYLOAD sent */                  \
-	X(NO_PROPOSAL, "no-proposal") /* NO_PROPOSAL_CHOSEN sent */                  \
-	X(AUTH_OK, "auth-ok")                                                        \
-	X(AUTH_FAILED, "auth-failed")                                                \
-	X(CHILD_FAILED, "child-failed") /* IKE SA up, its Child SA refused */        \
-	X(TICKET_NACK, "ticket-nack")                                                \
-	X(RETRANSMIT, "retransmit") /* response sent again from the cache */         \
-	X(DELETED, "deleted")       /* by the peer */                                \
-	X(DPD_FAILED, "dpd-failed")                                                  \
-	X(HALF_OPEN_EXPIRED, "half-open-expired")                                    \
-	X(DROP_HEADER, "drop-header") /* no IKE message at all */                    \
-	X(DROP_VERSION, "drop-version")                                              \
-	X(DROP_PAYLOAD, "drop-payload") /* malformed, in clear */                    \
-	X(DROP_UNKNOWN_SPI, "drop-unknown-spi")                                      \
-	X(DROP_LIMIT, "drop-limit")   /* half-open or memory limit */                \
-	X(DROP_ICV, "drop-icv")       /* forged or damaged */                        \
-	X(DROP_STATE, "drop-state")   /* not expected in this state */               \
-	X(DROP_WINDOW, "drop-window") /* message ID outside the window */            \
-	X(DROP_KE, "drop-ke")         /* unacceptable public value */                \
-	X(SYNTAX, "invalid-syntax")   /* authentic but malformed */
-
-#define RESPONDER_ENUMERATOR(name, text) RESPONDER_##name,
-enum responder_counter {
-	RESPONDER_COUNTERS(RESPONDER_ENUMERATOR) RESPONDER_COUNTER_COUNT
-};
-#undef RESPONDER_ENUMERATOR
-
-const char *responder_counter_name(enum responder_counter counter);
-
-/* How a datagram came, or is to leave. UDP 4500 implies the non-ESP marker, which the shell adds.
- */
-struct path {
-	struct endpoint local;
-	struct endpoint remote;
-};
-
-/* Why an SA went. */
-#define RESPONDER_REASONS(X)                           \
-	X(DELETED, "deleted by peer")                  \
-	X(DEAD, "peer does not answer")                \
-	X(REJECTED, "peer rejects our authentication") \
-	X(REPLACED, "replaced by initial contact")     \
-	X(TOO_MANY, "the peer has too many newer SAs") \
-	X(SYNTAX, "peer sent malformed content")       \
-	X(STOPPED, "member stops")
-
-#define REASON_ENUMERATOR(name, text) REASON_##name,
-enum responder_reason {
-	RESPONDER_REASONS(REASON_ENUMERATOR)
-};
-#undef REASON_ENUMERATOR
-
-const char *responder_reason_text(enum responder_reason reason);
-
-/* What is known of an established peer. Views are valid until the next call into the responder. */
-struct peer_info {
-	uint64_t spi; /* ours: names the IKE SA */
-	uint64_t peer_spi;
-	char identity[ID_TEXT_MAX];
-	const char *connection;
-	struct path path;
-	struct ip redirected_from; /* IP_NONE if it came directly */
-	bool is_redirectable;      /* showed REDIRECT_SUPPORTED or REDIRECTED_FROM */
-	uint64_t since_ms;         /* monotonic time at which it was established */
-	size_t n_children;
-	uint64_t child;       /* of the first child, if any */
-	struct ts_list inner; /* its narrowed selectors on the peer's side */
-	struct ike_suite ike;
-	const struct encr_alg *esp;
-};
-
-enum action_type {
-	ACTION_SEND,
-	ACTION_CHILD_ADD,
-	ACTION_CHILD_REMOVE,
-	ACTION_CHILD_MOVE, /* the peer's endpoint changed */
-	ACTION_PEER_UP,
-	ACTION_PEER_CHANGED, /* another endpoint, or without its Child SA now */
-	ACTION_PEER_DOWN,
-};
-
-/* Everything in it is valid until the next call into the responder. */
-struct action {
-	enum action_type type;
-	struct path path;                           /* SEND, CHILD_MOVE */
-	struct bytes message;                       /* SEND */
-	struct esp_child child;                     /* CHILD_ADD, with its keys */
-	const struct policy_connection *connection; /* CHILD_ADD */
-	uint64_t child_id;                          /* CHILD_* */
-	struct peer_info peer;                      /* PEER_* */
-	enum responder_reason reason;               /* PEER_DOWN */
-};
-
 /*
  * policy, crypto, rng and lg are borrowed and must outlive the responder; lg may be NULL. NULL when
  * out of memory or when conf holds nonsense (no suite, member outside 1-191, shards 0).
@@ -179,7 +78,7 @@ bool responder_next_action(struct responder *r, struct action *out);
 
 size_t responder_count_half_open(const struct responder *r);
 size_t responder_count_established(const struct responder *r);
-uint64_t responder_counter(const struct responder *r, enum responder_counter counter);
+uint64_t responder_counter(const struct responder *r, enum ike_counter counter);
 
 /* All established peers, in no particular order. */
 void responder_each_peer(const struct responder *r,

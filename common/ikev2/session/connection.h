@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef IKEV2_SESSION_CONNECTION_H
+#define IKEV2_SESSION_CONNECTION_H
+
+#include "common/crypto/suite.h"
+#include "common/ikev2/body.h"
+
+/*
+ * What an IKE SA may be used for, and with whom (RFC 4301's SPD and PAD, as far as IKE needs them).
+ * Immutable: SAs point to it. The caller owns what the borrowed fields point to and keeps it as
+ * long as there are SAs.
+ */
+#define POLICY_MAX_SUITES 16
+
+struct policy_connection {
+	const char *name;
+	size_t n_suites;
+	struct esp_suite suites[POLICY_MAX_SUITES]; /* in order of preference */
+	struct ts_list local;                       /* what is behind us */
+	struct ts_list remote;                      /* what its peers may have behind them */
+};
+
+struct policy_peer {
+	struct id_body id;
+	struct bytes psk; /* borrowed */
+	const struct policy_connection *connection;
+	bool has_remote;       /* narrows the connection's */
+	struct ts_list remote; /* if has_remote */
+};
+
+/* The selectors that this peer may have: its own, or its connection's. */
+static inline const struct ts_list *policy_peer_remote(const struct policy_peer *peer)
+{
+	return peer->has_remote ? &peer->remote : &peer->connection->remote;
+}
+
+#endif

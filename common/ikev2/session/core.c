@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/ikev2/session/tasks.h"
+
+#include <inttypes.h>
+#include <stddef.h>
+
+#define LOG_BURST       20
+#define LOG_INTERVAL_MS 500
+
+const char *ike_counter_name(enum ike_counter counter)
+{
+#define COUNTER_NAME(name, text) text,
+	static const char *const names[] = { IKE_COUNTERS(COUNTER_NAME) };
+#undef COUNTER_NAME
+
+	return counter < IKE_COUNTER_COUNT ? names[counter] : "?";
+}
+
+const char *ike_reason_text(enum ike_reason reason)
+{
+#define REASON_CASE(name, text) \
+	case REASON_##name:     \
+		return text;
+	switch (reason) {
+		IKE_REASONS(REASON_CASE)
+	}
+#undef REASON_CASE
+	return "?";
+}
+
+void core_init(struct ike_core *c, const struct role *role, const struct session_conf *conf,
+	       struct crypto *crypto, const struct rng *rng, const struct logger *lg)
+{
+	c->role = role;
+	c->conf = *conf;
+	c->crypto = crypto;
+	c->rng = rng;
+	c->lg = lg;
+	c->last = &c->first;
+	c->limit = (struct log_limit){ .burst = LOG_BURST, .interval_ms = LOG_INTERVAL_MS };
+}
+
+void core_clear(struct ike_core *c)
+{
+	struct ike_sa *sa, *next;
+
+	HASH_ITER(hh_spi, c->by_spi, sa, next)
+	ike_sa_free(c, sa);
+	actions_free(c);
+	timers_free(&c->timers);
+}
+
+bool stranger_may_log(struct ike_core *c)
+{
+	uint64_t suppressed;
+
+	if (!log_limit_is_allowed(&c->limit, c->now_ms, &suppressed))
+		return false;
+	if (suppressed > 0)
+		log_info(c->lg, LG_IKE, "%" PRIu64 " lines about strangers were not written",
+			 suppressed);
+	return true;
+}
+
+void core_child_result(struct ike_core *c, uint64_t now_ms, uint64_t child_id, int err)
+{
+	struct child *child = child_find(c, child_id);
+	struct ike_sa *sa;
+
+	c->now_ms = now_ms;
+	if (child == NULL || child->state != CHILD_INSTALLING)
+		return;
+	sa = child->sa;
+	if (err != 0)
+		log_error(c->lg, LG_IKE, "the data plane refused a Child SA: %s", err_text(err));
+	if (sa->state == SA_INSTALLING)
+		c->role->first_child(c, sa, child, now_ms, err);
+	ike_sa_arm(c, sa);
+}
+
+uint64_t core_next_expiry(const struct ike_core *c)
+{
+	const struct timer *first = timers_first(&c->timers);
+
+	return first != NULL ? first->due_ms : UINT64_MAX;
+}
+
+static void expire(struct ike_core *c, struct ike_sa *sa, uint64_t now_ms)
+{
+	switch (sa->state) {
+	case SA_ESTABLISHED:
+		ike_sa_run_due(c, sa, now_ms);
+		ike_sa_arm(c, sa);
+		break;
+	case SA_INSTALLING:
+	case SA_HALF_OPEN:
+		c->role->expire_setup(c, sa, now_ms);
+		break;
+	case SA_FAILED:
+	case SA_CLOSED:
+	case SA_STATE_COUNT:
+		ike_sa_free(c, sa);
+		break;
+	}
+}
+
+void core_expire(struct ike_core *c, uint64_t now_ms)
+{
+	struct timer *first;
+
+	c->now_ms = now_ms;
+	while ((first = timers_first(&c->timers)) != NULL && first->due_ms <= now_ms) {
+		struct ike_sa *sa =
+		    (struct ike_sa *)(void *)((char *)first - offsetof(struct ike_sa, timer));
+
+		expire(c, sa, now_ms);
+	}
+}
+
+void core_each_peer(const struct ike_core *c,
+		    void (*visit)(void *ctx, const struct peer_info *peer), void *ctx)
+{
+	for (const struct ike_sa *sa = c->by_spi; sa != NULL; sa = sa->hh_spi.next) {
+		struct peer_info info;
+
+		if (sa->state != SA_ESTABLISHED)
+			continue;
+		ike_sa_fill_info(sa, &info);
+		visit(ctx, &info);
+	}
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/ikev2/notify.h"
+#include "common/ikev2/session/tasks.h"
+#include "common/ikev2/sk.h"
+
+/*
+ * A message with SK comes in: which SA, authentic, in window, well-formed, listed in the transition
+ * table; only then does anything change.
+ */
+#define MOVE_INTERVAL_MS 1000
+
+bool core_read_header(struct ike_core *c, uint64_t now_ms, struct request *req)
+{
+	c->now_ms = now_ms;
+	count(c, COUNT_RX);
+	if (ike_header_decode(req->message, &req->header) != 0 || req->header.spi_i == 0) {
+		count(c, COUNT_DROP_HEADER);
+		return false;
+	}
+	if (req->header.version >> 4 != IKE_VERSION >> 4) {
+		count(c, COUNT_DROP_VERSION);
+		return false;
+	}
+	return true;
+}
+
+/*
+ * RFC 7296, 2.23: a peer that moved behind its NAT is followed, on authentic fresh messages. Not
+ * more than once in a while, because every move is told to the director: a peer that sends each
+ * packet from another port must not make messages of them all.
+ */
+static void follow(struct ike_core *c, struct ike_sa *sa, const struct path *path)
+{
+	if (sa->state != SA_ESTABLISHED || sa->is_behind_nat ||
+	    endpoint_is_equal(&sa->path.remote, &path->remote))
+		return;
+	if (sa->has_moved && c->now_ms - sa->moved_ms < MOVE_INTERVAL_MS)
+		return;
+	sa->has_moved = true;
+	sa->moved_ms = c->now_ms;
+	sa->path = *path;
+	for (struct child *child = sa->children; child != NULL; child = child->next)
+		action_child_move(c, child);
+	action_peer(c, ACTION_PEER_CHANGED, sa, REASON_DELETED);
+}
+
+void core_child_heard(struct ike_core *c, uint64_t now_ms, uint64_t child_id,
+		      const struct endpoint *remote)
+{
+	struct child *child = child_find(c, child_id);
+
+	c->now_ms = now_ms;
+	if (child == NULL)
+		return;
+	child->sa->heard_ms = now_ms;
+	if (remote != NULL) {
+		struct path path = { child->sa->path.local, *remote };
+
+		follow(c, child->sa, &path);
+	}
+}
+
+/* The peer itself sent something that cannot be read: RFC 7296, 2.5 and 2.21.3. */
+static void take_malformed(struct ike_core *c, struct ike_sa *sa, uint64_t now_ms,
+			   const struct request *req, int err, uint8_t critical)
+{
+	struct bytes data = { &critical, 1 };
+	bool is_critical = err == ERR_CRITICAL;
+
+	if (transition_find(c, sa->state, &req->header) == NULL) {
+		count(c, COUNT_DROP_STATE);
+		return;
+	}
+	count(c, COUNT_SYNTAX);
+	if (ike_header_is_response(&req->header))
+		return;
+	sa->rx_next++;
+	respond_notify(c, sa, req->path, req->header.exchange, req->header.message_id,
+		       is_critical ? NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD : NOTIFY_INVALID_SYNTAX,
+		       is_critical ? data : (struct bytes){ NULL, 0 });
+	if (sa->state == SA_HALF_OPEN)
+		ike_sa_fail(c, sa, now_ms, "malformed IKE_AUTH");
+	else if (!is_critical)
+		ike_sa_close(c, sa, now_ms, REASON_SYNTAX);
+}
+
+/* True if the message is the next one that we wait for; retransmissions are answered here. */
+static bool is_in_window(struct ike_core *c, const struct ike_sa *sa, const struct request *req)
+{
+	const struct ike_header *h = &req->header;
+
+	if (ike_header_is_response(h)) {
+		if (sa->outstanding.len > 0 && h->message_id == sa->tx_next - 1)
+			return true;
+	} else if (h->message_id == sa->rx_next) {
+		return true;
+	} else if (h->message_id == sa->rx_next - 1 && sa->last_response.len > 0) {
+		count(c, COUNT_RETRANSMIT);
+		action_send(c, req->path,
+			    (struct bytes){ sa->last_response.ptr, sa->last_response.len });
+		return false;
+	}
+	count(c, COUNT_DROP_WINDOW);
+	return false;
+}
+
+/* The SA that both SPIs name, if the sender is its other end. */
+static struct ike_sa *find_sa(const struct ike_core *c, const struct ike_header *h)
+{
+	bool is_ours_initiator = !ike_header_is_initiator(h);
+	struct ike_sa *sa = ike_sa_find(c, is_ours_initiator ? h->spi_i : h->spi_r);
+
+	if (sa == NULL || sa->spi_i != h->spi_i || sa->spi_r != h->spi_r ||
+	    sa->is_initiator != is_ours_initiator)
+		return NULL;
+	return sa;
+}
+
+static bool is_listed(const struct ike_core *c, const struct ike_sa *sa, const struct ike_header *h)
+{
+	if (ike_header_is_response(h) && sa->current != NULL && !tasks_is_expected(sa, h->exchange))
+		return false;
+	return transition_find(c, sa->state, h) != NULL;
+}
+
+void core_take_protected(struct ike_core *c, uint64_t now_ms, const struct request *req)
+{
+	struct request inner = *req;
+	struct ike_sa *sa = find_sa(c, &req->header);
+	struct payload_list list;
+	bool is_authentic = false;
+	uint8_t critical = 0;
+	int err;
+
+	if (sa == NULL) {
+		count(c, COUNT_DROP_UNKNOWN_SPI);
+		return;
+	}
+	err = req->message.len <= sizeof(c->plain)
+		  ? sk_open(c->crypto, sa->suite.encr,
+			    key_bytes(sa->is_initiator ? &sa->keys.er : &sa->keys.ei), req->message,
+			    c->plain, &list, &critical, &is_authentic)
+		  : ERR_LIMIT;
+	if (!is_authentic) {
+		count(c, err == ERR_AUTH ? COUNT_DROP_ICV : COUNT_DROP_PAYLOAD);
+		return;
+	}
+	if (!is_in_window(c, sa, req))
+		return;
+	sa->heard_ms = now_ms;
+	if (err != 0) {
+		take_malformed(c, sa, now_ms, req, err, critical);
+		ike_sa_arm(c, sa);
+		return;
+	}
+	if (!is_listed(c, sa, &req->header)) {
+		count(c, COUNT_DROP_STATE);
+		return;
+	}
+	inner.payloads = &list;
+	follow(c, sa, req->path);
+	if (!ike_header_is_response(&req->header))
+		sa->rx_next++;
+	transition_find(c, sa->state, &req->header)(c, sa, now_ms, &inner);
+	ike_sa_arm(c, sa);
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/ikev2/session/ike_sa.h"
+
+#include "common/ikev2/notify.h"
+#include "common/ikev2/sk.h"
+
+/* RFC 7296, 2.4: at least a dozen tries over several minutes; DPD wants to know sooner. */
+#define RETRANSMIT_FIRST_MS 1000
+#define RETRANSMIT_TRIES    6
+
+struct payload_writer core_chain(struct ike_core *c, struct wr *w)
+{
+	*w = wr_init(c->inner, sizeof(c->inner));
+	return chain_open(w);
+}
+
+void chain_put_notify(struct payload_writer *chain, uint16_t type, struct bytes data)
+{
+	struct notify n = { .type = type, .data = data };
+
+	payload_open(chain, PAYLOAD_NOTIFY);
+	notify_encode(chain->w, &n);
+	payload_close(chain);
+}
+
+/* Seals the chain in c->inner into c->out with our next IV. */
+static int seal(struct ike_core *c, struct ike_sa *sa, uint8_t exchange, uint8_t flags,
+		uint32_t mid, struct payload_writer *chain, struct bytes *out)
+{
+	struct wr w = wr_init(c->out, sizeof(c->out));
+	struct ike_header h = {
+		.spi_i = sa->spi_i,
+		.spi_r = sa->spi_r,
+		.version = IKE_VERSION,
+		.exchange = exchange,
+		.flags = (uint8_t)(flags | (sa->is_initiator ? IKE_FLAG_INITIATOR : 0)),
+		.message_id = mid,
+	};
+	const struct key *key = sa->is_initiator ? &sa->keys.ei : &sa->keys.er;
+	struct bytes inner;
+	int err = wr_finish(chain->w, &inner);
+
+	if (err != 0)
+		return err;
+	sk_seal(&w, c->crypto, sa->suite.encr, key_bytes(key), sa->next_iv++, &h, chain->first,
+		inner);
+	return wr_finish(&w, out);
+}
+
+void respond(struct ike_core *c, struct ike_sa *sa, const struct path *path, uint8_t exchange,
+	     uint32_t mid, struct payload_writer *chain)
+{
+	struct bytes message;
+	int err = seal(c, sa, exchange, IKE_FLAG_RESPONSE, mid, chain, &message);
+
+	if (err == 0)
+		err = stored_set(&sa->last_response, message);
+	if (err != 0) {
+		log_error(c->lg, LG_IKE, "cannot answer %s %u: %s", exchange_name(exchange),
+			  (unsigned int)mid, err_text(err));
+		return;
+	}
+	action_send(c, path, message);
+}
+
+void respond_notify(struct ike_core *c, struct ike_sa *sa, const struct path *path,
+		    uint8_t exchange, uint32_t mid, uint16_t type, struct bytes data)
+{
+	struct wr w;
+	struct payload_writer chain = core_chain(c, &w);
+
+	chain_put_notify(&chain, type, data);
+	respond(c, sa, path, exchange, mid, &chain);
+}
+
+void respond_stateless(struct ike_core *c, const struct path *path, const struct ike_header *h,
+		       uint16_t type, struct bytes data)
+{
+	struct wr w = wr_init(c->out, sizeof(c->out));
+	struct ike_header reply = {
+		.spi_i = h->spi_i,
+		.version = IKE_VERSION,
+		.exchange = h->exchange,
+		.flags = IKE_FLAG_RESPONSE,
+		.message_id = h->message_id,
+	};
+	struct payload_writer chain = message_open(&w, &reply);
+	struct bytes message;
+
+	chain_put_notify(&chain, type, data);
+	message_close(&chain);
+	if (wr_finish(&w, &message) == 0)
+		action_send(c, path, message);
+}
+
+static void schedule_retransmission(struct ike_sa *sa, uint64_t now_ms)
+{
+	sa->retransmit_due_ms = now_ms + ((uint64_t)RETRANSMIT_FIRST_MS << (sa->transmissions - 1));
+}
+
+int request_send(struct ike_core *c, struct ike_sa *sa, uint64_t now_ms, uint8_t exchange,
+		 struct payload_writer *chain)
+{
+	struct bytes message;
+	int err = seal(c, sa, exchange, 0, sa->tx_next, chain, &message);
+
+	if (err == 0)
+		err = stored_set(&sa->outstanding, message);
+	if (err != 0)
+		return err;
+	sa->tx_next++;
+	sa->transmissions = 1;
+	action_send(c, &sa->path, message);
+	schedule_retransmission(sa, now_ms);
+	return 0;
+}
+
+bool request_retransmit(struct ike_core *c, struct ike_sa *sa, uint64_t now_ms)
+{
+	if (sa->transmissions >= RETRANSMIT_TRIES)
+		return false;
+	sa->transmissions++;
+	action_send(c, &sa->path, (struct bytes){ sa->outstanding.ptr, sa->outstanding.len });
+	schedule_retransmission(sa, now_ms);
+	return true;
+}
+
+void request_forget(struct ike_sa *sa)
+{
+	stored_free(&sa->outstanding);
+}

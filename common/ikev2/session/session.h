@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef IKEV2_SESSION_SESSION_H
+#define IKEV2_SESSION_SESSION_H
+
+#include "common/base/ip.h"
+#include "common/base/log.h"
+#include "common/esp/esp.h"
+#include "common/ikev2/session/connection.h"
+
+/*
+ * What a shell sees of IKE SAs, whoever set them up: actions that come out of a responder or an
+ * initiator, what is known of a peer, why an SA went, counters. See responder/responder.h for how
+ * they are used.
+ */
+
+/* Counters of what happened, each a total since the start. Those from DROP_HEADER on are errors. */
+#define IKE_COUNTERS(X)                                                              \
+	X(RX, "received")                                                            \
+	X(TX, "sent")                                                                \
+	X(INIT, "init")               /* IKE_SA_INIT answered with a half-open SA */ \
+	X(COOKIE, "cookie")           /* COOKIE asked for */                         \
+	X(INVALID_KE, "invalid-ke")   /* INVALID_KE_PAYLOAD sent */                  \
+	X(NO_PROPOSAL, "no-proposal") /* NO_PROPOSAL_CHOSEN sent */                  \
+	X(AUTH_OK, "auth-ok")                                                        \
+	X(AUTH_FAILED, "auth-failed")                                                \
+	X(CHILD_FAILED, "child-failed") /* IKE SA up, its Child SA refused */        \
+	X(TICKET_NACK, "ticket-nack")                                                \
+	X(RETRANSMIT, "retransmit") /* response sent again from the cache */         \
+	X(DELETED, "deleted")       /* by the peer */                                \
+	X(DPD_FAILED, "dpd-failed")                                                  \
+	X(HALF_OPEN_EXPIRED, "half-open-expired")                                    \
+	X(DROP_HEADER, "drop-header") /* no IKE message at all */                    \
+	X(DROP_VERSION, "drop-version")                                              \
+	X(DROP_PAYLOAD, "drop-payload") /* malformed, in clear */                    \
+	X(DROP_UNKNOWN_SPI, "drop-unknown-spi")                                      \
+	X(DROP_LIMIT, "drop-limit")   /* half-open or memory limit */                \
+	X(DROP_ICV, "drop-icv")       /* forged or damaged */                        \
+	X(DROP_STATE, "drop-state")   /* not expected in this state */               \
+	X(DROP_WINDOW, "drop-window") /* message ID outside the window */            \
+	X(DROP_KE, "drop-ke")         /* unacceptable public value */                \
+	X(SYNTAX, "invalid-syntax")   /* authentic but malformed */
+
+#define IKE_COUNT_ENUMERATOR(name, text) COUNT_##name,
+enum ike_counter {
+	IKE_COUNTERS(IKE_COUNT_ENUMERATOR) IKE_COUNTER_COUNT
+};
+#undef IKE_COUNT_ENUMERATOR
+
+const char *ike_counter_name(enum ike_counter counter);
+
+/* How a datagram came, or is to leave. UDP 4500 implies the non-ESP marker, which the shell adds.
+ */
+struct path {
+	struct endpoint local;
+	struct endpoint remote;
+};
+
+/* Why an SA went. */
+#define IKE_REASONS(X)                                 \
+	X(DELETED, "deleted by peer")                  \
+	X(DEAD, "peer does not answer")                \
+	X(REJECTED, "peer rejects our authentication") \
+	X(REPLACED, "replaced by initial contact")     \
+	X(TOO_MANY, "the peer has too many newer SAs") \
+	X(SYNTAX, "peer sent malformed content")       \
+	X(STOPPED, "member stops")
+
+#define REASON_ENUMERATOR(name, text) REASON_##name,
+enum ike_reason {
+	IKE_REASONS(REASON_ENUMERATOR)
+};
+#undef REASON_ENUMERATOR
+
+const char *ike_reason_text(enum ike_reason reason);
+
+/* What is known of an established peer. Views are valid until the next call into the core. */
+struct peer_info {
+	uint64_t spi; /* ours: names the IKE SA */
+	uint64_t peer_spi;
+	char identity[ID_TEXT_MAX];
+	const char *connection;
+	struct path path;
+	struct ip redirected_from; /* IP_NONE if it came directly */
+	bool is_redirectable;      /* showed REDIRECT_SUPPORTED or REDIRECTED_FROM */
+	uint64_t since_ms;         /* monotonic time at which it was established */
+	size_t n_children;
+	uint64_t child;       /* of the first child, if any */
+	struct ts_list inner; /* its narrowed selectors on the peer's side */
+	struct ike_suite ike;
+	const struct encr_alg *esp;
+};
+
+enum action_type {
+	ACTION_SEND,
+	ACTION_CHILD_ADD,
+	ACTION_CHILD_REMOVE,
+	ACTION_CHILD_MOVE, /* the peer's endpoint changed */
+	ACTION_PEER_UP,
+	ACTION_PEER_CHANGED, /* another endpoint, or without its Child SA now */
+	ACTION_PEER_DOWN,
+};
+
+/* Everything in it is valid until the next call into the core. */
+struct action {
+	enum action_type type;
+	struct path path;                           /* SEND, CHILD_MOVE */
+	struct bytes message;                       /* SEND */
+	struct esp_child child;                     /* CHILD_ADD, with its keys */
+	const struct policy_connection *connection; /* CHILD_ADD */
+	uint64_t child_id;                          /* CHILD_* */
+	struct peer_info peer;                      /* PEER_* */
+	enum ike_reason reason;                     /* PEER_DOWN */
+};
+
+#endif
