@@ -191,6 +191,7 @@ void report_fill_peer(enum action_type what, const struct peer_info *peer, uint6
 						    : MSG_PEER_MOVED,
 		.identity = peer->identity,
 		.spi = peer->spi,
+		.old_spi = peer->old_spi,
 		.address = peer->path.remote,
 		.connection = peer->connection,
 		.inner = inner,

@@ -12,6 +12,8 @@
 #define PROPOSALS_MAX   8
 #define SAS_MAX         1000000
 #define SECONDS_MAX     86400
+#define REKEY_MAX_S     1000000
+#define REKEY_MAX       1000000000
 #define FILE_MAX        (1024 * 1024)
 #define VALUES_MAX      65536
 
@@ -157,6 +159,16 @@ static const struct conf_row ike_rows[] = {
 	    CONF_AT(struct agent_conf_ike, dpd_s),
 	    .help = "After so much silence the peer is asked whether it is alive.",
 	},
+	{
+	    .name = "rekey-ike-s",
+	    .type = &conf_type_uint,
+	    .max = REKEY_MAX_S,
+	    .def = "14400",
+	    .unit = "seconds",
+	    CONF_AT(struct agent_conf_ike, rekey_ike_s),
+	    .help = "The member rekeys an IKE SA at this age, less up to a tenth; one that is a "
+		    "tenth older is deleted. 0: it leaves that to the peer.",
+	},
 	{ .name = NULL },
 };
 
@@ -247,6 +259,35 @@ static const struct conf_row connection_rows[] = {
 	    .rows = inside_rows,
 	    CONF_AT(struct agent_conf_connection, inside),
 	    .help = "How traffic from the protected network finds the member that serves a peer.",
+	},
+	{
+	    .name = "rekey-child-s",
+	    .type = &conf_type_uint,
+	    .max = REKEY_MAX_S,
+	    .def = "3600",
+	    .unit = "seconds",
+	    CONF_AT(struct agent_conf_connection, rekey_child_s),
+	    .help = "The member rekeys a Child SA at this age, less up to a tenth; one that is a "
+		    "tenth older is deleted. 0: it leaves that to the peer.",
+	},
+	{
+	    .name = "rekey-mib",
+	    .type = &conf_type_uint,
+	    .max = REKEY_MAX,
+	    .def = "0",
+	    .unit = "MiB",
+	    CONF_AT(struct agent_conf_connection, rekey_mib),
+	    .help = "Or when so much went through it one way. 0: however much.",
+	},
+	{
+	    .name = "rekey-packets",
+	    .type = &conf_type_uint,
+	    .max = REKEY_MAX,
+	    .def = "0",
+	    .unit = "packets",
+	    CONF_AT(struct agent_conf_connection, rekey_packets),
+	    .help = "Or after so many packets one way. 0: after 3,221,225,472, because their "
+		    "numbers end with 4,294,967,295.",
 	},
 	{ .name = NULL },
 };

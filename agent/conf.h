@@ -55,6 +55,9 @@ struct agent_conf_connection {
 	struct ip_prefix *remote_ts; /* 1 to TS_MAX; a peer's own are inside these */
 	size_t n_remote_ts;
 	struct agent_conf_inside inside;
+	uint32_t rekey_child_s; /* 0: never, as for the others */
+	uint32_t rekey_mib;
+	uint32_t rekey_packets;
 };
 
 struct agent_conf_ike {
@@ -65,6 +68,7 @@ struct agent_conf_ike {
 	uint32_t cookie_above; /* at most half_open_max */
 	uint32_t half_open_timeout_s;
 	uint32_t dpd_s;
+	uint32_t rekey_ike_s; /* 0: never */
 };
 
 struct agent_conf {

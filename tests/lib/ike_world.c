@@ -111,6 +111,11 @@ static void take_action(struct world *w, const struct action *a)
 	case ACTION_CHILD_MOVE:
 		w->n_move++;
 		break;
+	case ACTION_CHILD_OUTBOUND:
+		w->n_outbound++;
+		w->child_id = a->child_id;
+		w->is_outbound = a->is_outbound;
+		break;
 	case ACTION_PEER_UP:
 		w->n_up++;
 		w->peer = a->peer;
@@ -125,6 +130,9 @@ static void take_action(struct world *w, const struct action *a)
 		w->peer = a->peer;
 		w->reason = a->reason;
 		break;
+	case ACTION_PEER_FAILED:
+		fail_msg("a responder connects to nobody");
+		break;
 	}
 }
 
@@ -133,7 +141,8 @@ void world_collect(struct world *w)
 	struct action a;
 
 	w->sent_len = 0;
-	w->n_sent = w->n_add = w->n_remove = w->n_move = w->n_up = w->n_changed = w->n_down = 0;
+	w->n_sent = w->n_add = w->n_remove = w->n_move = w->n_outbound = 0;
+	w->n_up = w->n_changed = w->n_down = 0;
 	while (responder_next_action(w->r, &a))
 		take_action(w, &a);
 }

@@ -36,7 +36,8 @@ struct world {
 	uint8_t sent[IKECLIENT_MESSAGE_MAX];
 	size_t sent_len;
 	struct path sent_path;
-	int n_sent, n_add, n_remove, n_move, n_up, n_changed, n_down;
+	int n_sent, n_add, n_remove, n_move, n_outbound, n_up, n_changed, n_down;
+	bool is_outbound;
 	uint64_t child_id;
 	struct esp_child child;
 	uint8_t key_in[ENCR_KEY_MAX], key_out[ENCR_KEY_MAX];

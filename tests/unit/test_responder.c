@@ -630,6 +630,28 @@ static void test_peer_is_followed(void **state)
 	world_stop(&w);
 }
 
+/* RFC 6023: without SA, TSi and TSr; all three or none. */
+static void test_childless(void **state)
+{
+	static const uint8_t left_out[] = { PAYLOAD_SA, PAYLOAD_TSI, PAYLOAD_TSR };
+	struct world w;
+
+	(void)state;
+	for (unsigned int mask = 1; mask < 8; mask++) {
+		world_start(&w);
+		for (unsigned int k = 0; k < 3; k++)
+			w.c.leave_out[k] = (mask >> k & 1) != 0 ? left_out[k] : 0;
+		world_init(&w);
+		assert_true(w.c.has_childless);
+		world_give(&w, ikeclient_auth_request(&w.c));
+		assert_int_equal(w.n_add, 0);
+		assert_int_equal(w.n_up, mask == 7);
+		assert_int_equal(world_counter(&w, COUNT_SYNTAX), mask != 7);
+		assert_int_equal(world_counter(&w, COUNT_CHILD_FAILED), 0);
+		world_stop(&w);
+	}
+}
+
 static void test_redirected_peer(void **state)
 {
 	struct world w;
@@ -652,29 +674,6 @@ static void test_redirected_peer(void **state)
 	w.c.with_redirect_support = false;
 	world_establish(&w);
 	assert_false(w.peer.is_redirectable);
-	world_stop(&w);
-}
-
-static void test_create_child_is_refused(void **state)
-{
-	struct world w;
-	struct payload_list list;
-	struct ike_header h;
-	struct notify n;
-
-	(void)state;
-	world_start(&w);
-	world_establish(&w);
-	assert_int_equal(
-	    ikeclient_open(&w.c,
-			   world_give(&w, ikeclient_seal(&w.c, EXCHANGE_CREATE_CHILD_SA,
-							 w.c.next_id++, 0, nothing)),
-			   &h, &list),
-	    0);
-	assert_int_equal(list.n, 1);
-	assert_int_equal(notify_decode(list.items[0].body, &n), 0);
-	assert_int_equal(n.type, NOTIFY_NO_ADDITIONAL_SAS);
-	assert_int_equal(responder_count_established(w.r), 1);
 	world_stop(&w);
 }
 
@@ -969,8 +968,8 @@ int main(void)
 		cmocka_unit_test(test_initial_contact),
 		cmocka_unit_test(test_sas_of_one_peer_are_bounded),
 		cmocka_unit_test(test_peer_is_followed),
+		cmocka_unit_test(test_childless),
 		cmocka_unit_test(test_redirected_peer),
-		cmocka_unit_test(test_create_child_is_refused),
 		cmocka_unit_test(test_resumption_gets_nack),
 		cmocka_unit_test(test_unlisted_messages_change_nothing),
 		cmocka_unit_test(test_window),

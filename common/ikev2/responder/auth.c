@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "common/ikev2/notify.h"
+#include "common/ikev2/session/payloads.h"
 
 /*
  * IKE_AUTH at the responder with a pre-shared key (RFC 7296, 1.2, 2.15, 2.21.2). Two halves: judge
@@ -23,6 +23,7 @@ struct auth_request {
 	struct auth_body auth;
 	struct sa_payload sa;
 	struct ts_list tsi, tsr;
+	bool has_child; /* else SA, TSi and TSr are missing, all three (RFC 6023) */
 	bool has_initial_contact;
 };
 
@@ -39,22 +40,37 @@ static void read_auth_notifies(const struct payload_list *list, struct auth_requ
 	}
 }
 
+/* All three payloads, or none of them. */
+static int decode_child(const struct payload_list *list, struct auth_request *out)
+{
+	struct bytes sa, tsi, tsr;
+	int err;
+
+	if ((err = payload_get_optional(list, PAYLOAD_SA, &sa)) != 0 ||
+	    (err = payload_get_optional(list, PAYLOAD_TSI, &tsi)) != 0 ||
+	    (err = payload_get_optional(list, PAYLOAD_TSR, &tsr)) != 0)
+		return err;
+	if (sa.ptr == NULL && tsi.ptr == NULL && tsr.ptr == NULL)
+		return 0;
+	if (sa.ptr == NULL || tsi.ptr == NULL || tsr.ptr == NULL)
+		return ERR_MISSING;
+	out->has_child = true;
+	if ((err = sa_decode(sa, &out->sa)) != 0 || (err = ts_decode(tsi, &out->tsi)) != 0)
+		return err;
+	return ts_decode(tsr, &out->tsr);
+}
+
 /* ERR_MISSING for AUTH alone means that the peer wants EAP (RFC 7296, 2.16). */
 static int decode_auth(const struct payload_list *list, struct auth_request *out)
 {
-	struct bytes auth, sa, tsi, tsr;
+	struct bytes auth;
 	int err;
 
 	memset(out, 0, sizeof(*out));
 	if ((err = payload_get(list, PAYLOAD_IDI, &out->idi_body)) != 0 ||
-	    (err = payload_get(list, PAYLOAD_SA, &sa)) != 0 ||
-	    (err = payload_get(list, PAYLOAD_TSI, &tsi)) != 0 ||
-	    (err = payload_get(list, PAYLOAD_TSR, &tsr)) != 0 ||
-	    (err = payload_get_optional(list, PAYLOAD_AUTH, &auth)) != 0)
-		return err;
-	if ((err = id_decode(out->idi_body, &out->idi)) != 0 ||
-	    (err = sa_decode(sa, &out->sa)) != 0 || (err = ts_decode(tsi, &out->tsi)) != 0 ||
-	    (err = ts_decode(tsr, &out->tsr)) != 0)
+	    (err = payload_get_optional(list, PAYLOAD_AUTH, &auth)) != 0 ||
+	    (err = id_decode(out->idi_body, &out->idi)) != 0 ||
+	    (err = decode_child(list, out)) != 0)
 		return err;
 	if (auth.ptr != NULL && (err = auth_decode(auth, &out->auth)) != 0)
 		return err;
@@ -212,24 +228,14 @@ static void put_child(const struct ike_sa *sa, const struct child *child,
 		      struct payload_writer *chain)
 {
 	uint8_t spi[4];
-	struct wr spi_writer = wr_init(spi, sizeof(spi));
-	struct sa_payload answer = { .n = 1 };
 
-	wr_u32(&spi_writer, child->spi_in);
-	answer.proposals[0] = half_open_of(sa)->child_proposal;
-	answer.proposals[0].spi = (struct bytes){ spi, sizeof(spi) };
-	payload_open(chain, PAYLOAD_SA);
-	sa_encode(chain->w, &answer);
-	payload_close(chain);
-	payload_open(chain, PAYLOAD_TSI);
-	ts_encode(chain->w, &child->remote);
-	payload_close(chain);
-	payload_open(chain, PAYLOAD_TSR);
-	ts_encode(chain->w, &child->local);
-	payload_close(chain);
+	chain_put_proposal(chain, &half_open_of(sa)->child_proposal,
+			   spi32_bytes(child->spi_in, spi));
+	chain_put_ts(chain, PAYLOAD_TSI, &child->remote);
+	chain_put_ts(chain, PAYLOAD_TSR, &child->local);
 }
 
-/* The second half: child is NULL if there is none, for the reason in child_error. */
+/* The second half: child is NULL if there is none, for the reason in child_error, if any. */
 static void finish(struct responder *r, struct ike_sa *sa, uint64_t now_ms, struct child *child)
 {
 	uint16_t error = half_open_of(sa)->child_error;
@@ -239,9 +245,8 @@ static void finish(struct responder *r, struct ike_sa *sa, uint64_t now_ms, stru
 	put_id_and_auth(r, sa, &chain);
 	if (child != NULL) {
 		put_child(sa, child, &chain);
-		child->state = CHILD_INSTALLED;
-		child_keys_wipe(&child->keys);
-	} else {
+		child_installed(&r->core, child, now_ms);
+	} else if (error != 0) {
 		count(&r->core, COUNT_CHILD_FAILED);
 		chain_put_notify(&chain, error, (struct bytes){ NULL, 0 });
 	}
@@ -249,7 +254,10 @@ static void finish(struct responder *r, struct ike_sa *sa, uint64_t now_ms, stru
 	ike_sa_forget_setup(&r->core, sa);
 	sa->state_due_ms = NO_TIME;
 	ike_sa_change_state(&r->core, sa, SA_ESTABLISHED,
-			    child != NULL ? "Child SA in place" : notify_name(error));
+			    child != NULL ? "Child SA in place"
+			    : error != 0  ? notify_name(error)
+					  : "without Child SA, as it was asked");
+	ike_sa_schedule(&r->core, sa, now_ms);
 	replace_older(r, sa, now_ms);
 	action_peer(&r->core, ACTION_PEER_UP, sa, REASON_DELETED);
 }
@@ -292,11 +300,12 @@ void auth_take_request(struct ike_core *c, struct ike_sa *sa, uint64_t now_ms,
 	sa->is_initial_contact = in.has_initial_contact;
 	sa->since_ms = now_ms;
 	ike_sa_change_state(&r->core, sa, SA_INSTALLING, "authenticated");
-	half_open_of(sa)->child_error = make_child(r, sa, &in, &child);
-	if (half_open_of(sa)->child_error != 0) {
+	if (in.has_child)
+		half_open_of(sa)->child_error = make_child(r, sa, &in, &child);
+	if (child == NULL) {
 		finish(r, sa, now_ms, NULL);
 		return;
 	}
 	ike_sa_set_due(c, sa, now_ms + r->conf.half_open_timeout_ms);
-	action_child_add(c, child);
+	child_install(c, child, false);
 }

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "common/ikev2/notify.h"
+#include "common/ikev2/session/payloads.h"
 
 /*
  * IKE_SA_INIT at the responder (RFC 7296, 1.2, 2.6, 2.7): nothing is kept for a request that gets
@@ -188,20 +188,15 @@ static int write_response(struct responder *r, struct ike_sa *sa, const struct i
 		.exchange = EXCHANGE_IKE_SA_INIT,
 		.flags = IKE_FLAG_RESPONSE,
 	};
-	struct sa_payload answer = { .n = 1 };
-	struct ke_body ke = { (uint16_t)sa->suite.kex->id, kex_public(kex) };
 	struct payload_writer chain = message_open(&w, &h);
 
-	answer.proposals[0] = *chosen;
-	payload_open(&chain, PAYLOAD_SA);
-	sa_encode(&w, &answer);
-	payload_close(&chain);
-	payload_open(&chain, PAYLOAD_KE);
-	ke_encode(&w, &ke);
-	payload_close(&chain);
+	chain_put_proposal(&chain, chosen, (struct bytes){ NULL, 0 });
+	chain_put_ke(&chain, (uint16_t)sa->suite.kex->id, kex_public(kex));
 	payload_put(&chain, PAYLOAD_NONCE, nr);
 	if (in->has_nat_detection)
 		put_nat_detection(r, sa, &chain);
+	/* RFC 6023, 3: an IKE SA may come without Child SA. */
+	chain_put_notify(&chain, NOTIFY_CHILDLESS_IKEV2_SUPPORTED, (struct bytes){ NULL, 0 });
 	message_close(&chain);
 	return wr_finish(&w, out);
 }

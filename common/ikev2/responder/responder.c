@@ -42,12 +42,15 @@ struct responder *responder_new(const struct responder_conf *conf, const struct 
 				struct crypto *crypto, const struct rng *rng,
 				const struct logger *lg)
 {
-	const struct session_conf session = {
+	struct session_conf session = {
 		.member = conf->member,
 		.shard = conf->shard,
 		.shards = conf->shards,
 		.half_open_timeout_ms = conf->half_open_timeout_ms,
 		.dpd_ms = conf->dpd_ms,
+		.rekey_ike_ms = conf->rekey_ike_ms,
+		.force_encap = conf->force_encap,
+		.n_suites = conf->n_suites,
 	};
 	struct responder *r;
 
@@ -62,6 +65,7 @@ struct responder *responder_new(const struct responder_conf *conf, const struct 
 	memcpy(r->id_octets, conf->id.data.ptr, conf->id.data.len);
 	r->conf.id.data.ptr = r->id_octets;
 	r->policy = policy;
+	memcpy(session.suites, conf->suites, sizeof(session.suites));
 	core_init(&r->core, &role, &session, crypto, rng, lg);
 	if (rng_fill(rng, r->no_psk, sizeof(r->no_psk)) != 0) {
 		free(r);
@@ -131,10 +135,36 @@ void responder_child_result(struct responder *r, uint64_t now_ms, uint64_t child
 	core_child_result(&r->core, now_ms, child_id, err);
 }
 
-void responder_child_heard(struct responder *r, uint64_t now_ms, uint64_t child_id,
+bool responder_child_heard(struct responder *r, uint64_t now_ms, uint64_t child_id,
 			   const struct endpoint *remote)
 {
-	core_child_heard(&r->core, now_ms, child_id, remote);
+	return core_child_heard(&r->core, now_ms, child_id, remote);
+}
+
+void responder_child_usage(struct responder *r, uint64_t now_ms, uint64_t child_id,
+			   const struct esp_stats *stats)
+{
+	core_child_usage(&r->core, now_ms, child_id, stats);
+}
+
+bool responder_rekey_ike(struct responder *r, uint64_t now_ms, uint64_t spi)
+{
+	return core_rekey_ike(&r->core, now_ms, spi);
+}
+
+bool responder_rekey_child(struct responder *r, uint64_t now_ms, uint64_t child_id)
+{
+	return core_rekey_child(&r->core, now_ms, child_id);
+}
+
+bool responder_delete_ike(struct responder *r, uint64_t now_ms, uint64_t spi)
+{
+	return core_delete_ike(&r->core, now_ms, spi, REASON_STOPPED);
+}
+
+bool responder_delete_child(struct responder *r, uint64_t now_ms, uint64_t child_id)
+{
+	return core_delete_child(&r->core, now_ms, child_id);
 }
 
 uint64_t responder_next_expiry(const struct responder *r)

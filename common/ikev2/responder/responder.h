@@ -13,20 +13,22 @@
  * whose SPI carries its member and shard number, their keys and their timers.
  *
  *   responder_datagram() ----+                          +--> SEND a datagram
- *   responder_child_result() +--> SA table, transitions +--> CHILD_ADD / REMOVE / MOVE (data plane)
- *   responder_expire()  -----+                          +--> PEER_UP / CHANGED / DOWN (director,
- * routes)
+ *   responder_child_*() -----+--> SA table, transitions +--> CHILD_ADD and others (data plane)
+ *   responder_expire() ------+                          +--> PEER_UP / CHANGED / DOWN (director)
  *
  * After each call the shell drains responder_next_action(). A CHILD_ADD is answered by
- * responder_child_result(), at once or later: the IKE_AUTH response leaves only after it, because
- * the new SA must be receivable before the peer hears of it (RFC 7296, 2.8).
+ * responder_child_result(), at once or later: a response leaves only after it, because the new SA
+ * must be receivable before the peer hears of it (RFC 7296, 2.8). One that replaces another is
+ * added for inbound only where the peer asked for it, and turned on by CHILD_OUTBOUND when the peer
+ * is known to have it; the one it replaces stays until its Delete, and a moment longer for what is
+ * under way.
  *
  * Before IKE_AUTH succeeds a peer can make us keep one half-open SA per IKE_SA_INIT, bounded in
  * number and time; above a threshold a COOKIE is asked for first (2.6). Everything else that is not
  * authenticated changes nothing.
  *
- * Today: AES-GCM, PSK, one Child SA made in IKE_AUTH, Delete, liveness. CREATE_CHILD_SA is answered
- * by NO_ADDITIONAL_SAS, which RFC 7296, 4 allows.
+ * Once established, an SA lives as session/ has it: Child SAs are made, rekeyed and deleted by
+ * either end, IKE SAs too. Today: AES-GCM, PSK.
  */
 struct responder;
 
@@ -40,8 +42,9 @@ struct responder_conf {
 	uint32_t half_open_max;
 	uint32_t cookie_above; /* half-open SAs from which on COOKIE is asked for; 0: always */
 	uint32_t half_open_timeout_ms;
-	uint32_t dpd_ms;  /* liveness check after so much silence; 0: never */
-	bool force_encap; /* the data plane can do UDP encapsulation only: make peers use it */
+	uint32_t dpd_ms;       /* liveness check after so much silence; 0: never */
+	uint32_t rekey_ike_ms; /* an IKE SA is rekeyed by us at this age; 0: never */
+	bool force_encap;      /* the data plane can do UDP encapsulation only: make peers use it */
 };
 
 /*
@@ -65,9 +68,26 @@ void responder_child_result(struct responder *r, uint64_t now_ms, uint64_t child
 /*
  * An authentic, fresh ESP packet of this child came: proof of life. If it came from elsewhere than
  * the SA's remote endpoint, remote says where, and the SA follows (RFC 7296, 2.23); else NULL.
+ * True if there are actions to drain, which is rare.
  */
-void responder_child_heard(struct responder *r, uint64_t now_ms, uint64_t child_id,
+bool responder_child_heard(struct responder *r, uint64_t now_ms, uint64_t child_id,
 			   const struct endpoint *remote);
+
+/*
+ * What went through this child so far, to be told now and then, at least every few minutes: by it
+ * the rekeying by octets and packets, and before sequence numbers run out, is judged.
+ */
+void responder_child_usage(struct responder *r, uint64_t now_ms, uint64_t child_id,
+			   const struct esp_stats *stats);
+
+/*
+ * What an operator may want at any time: rekey or delete by the SPI of peer_info or the id of a
+ * Child SA. False if there is none in use by that name.
+ */
+bool responder_rekey_ike(struct responder *r, uint64_t now_ms, uint64_t spi);
+bool responder_rekey_child(struct responder *r, uint64_t now_ms, uint64_t child_id);
+bool responder_delete_ike(struct responder *r, uint64_t now_ms, uint64_t spi);
+bool responder_delete_child(struct responder *r, uint64_t now_ms, uint64_t child_id);
 
 /* UINT64_MAX: nothing to wait for. */
 uint64_t responder_next_expiry(const struct responder *r);

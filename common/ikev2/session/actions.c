@@ -46,7 +46,7 @@ void action_send(struct ike_core *c, const struct path *path, struct bytes messa
 	count(c, COUNT_TX);
 }
 
-void action_child_add(struct ike_core *c, const struct child *child)
+void action_child_add(struct ike_core *c, const struct child *child, bool is_inbound_only)
 {
 	struct queued *q = push(c, ACTION_CHILD_ADD);
 	const struct key *i2r = &child->keys.i2r, *r2i = &child->keys.r2i;
@@ -67,6 +67,7 @@ void action_child_add(struct ike_core *c, const struct child *child)
 		.remote = child->sa->path.remote,
 		.ts_local = child->local,
 		.ts_remote = child->remote,
+		.is_inbound_only = is_inbound_only,
 	};
 }
 
@@ -88,6 +89,19 @@ void action_child_move(struct ike_core *c, const struct child *child)
 	q->action.path = child->sa->path;
 }
 
+void action_child_outbound(struct ike_core *c, const struct child *child)
+{
+	struct queued *q = push(c, ACTION_CHILD_OUTBOUND);
+
+	if (q == NULL)
+		return;
+	q->action.child_id = child->id;
+	q->action.is_outbound = child->is_outbound;
+	q->action.connection = child->sa->peer->connection;
+	q->action.child.ts_local = child->local;
+	q->action.child.ts_remote = child->remote;
+}
+
 void action_peer(struct ike_core *c, enum action_type type, const struct ike_sa *sa,
 		 enum ike_reason reason)
 {
@@ -97,6 +111,30 @@ void action_peer(struct ike_core *c, enum action_type type, const struct ike_sa 
 		return;
 	ike_sa_fill_info(sa, &q->action.peer);
 	q->action.reason = reason;
+}
+
+void action_peer_rekeyed(struct ike_core *c, const struct ike_sa *sa, uint64_t old_spi)
+{
+	struct queued *q = push(c, ACTION_PEER_CHANGED);
+
+	if (q == NULL)
+		return;
+	ike_sa_fill_info(sa, &q->action.peer);
+	q->action.peer.old_spi = old_spi;
+}
+
+void action_failed(struct ike_core *c, const struct ike_sa *sa, enum ike_reason reason,
+		   uint16_t notify)
+{
+	struct queued *q = push(c, ACTION_PEER_FAILED);
+
+	if (q == NULL)
+		return;
+	q->action.peer.ref = sa->ref;
+	q->action.peer.path = sa->path;
+	q->action.peer.connection = sa->peer->connection->name;
+	q->action.reason = reason;
+	q->action.notify = notify;
 }
 
 bool actions_next(struct ike_core *c, struct action *out)

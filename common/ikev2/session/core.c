@@ -75,6 +75,11 @@ void core_child_result(struct ike_core *c, uint64_t now_ms, uint64_t child_id, i
 		log_error(c->lg, LG_IKE, "the data plane refused a Child SA: %s", err_text(err));
 	if (sa->state == SA_INSTALLING)
 		c->role->first_child(c, sa, child, now_ms, err);
+	else if (child->is_initiator)
+		child_request_finish(c, sa, child, now_ms, err);
+	else
+		child_answer_finish(c, sa, child, now_ms, err);
+	tasks_start(c, sa, now_ms);
 	ike_sa_arm(c, sa);
 }
 
@@ -89,11 +94,16 @@ static void expire(struct ike_core *c, struct ike_sa *sa, uint64_t now_ms)
 {
 	switch (sa->state) {
 	case SA_ESTABLISHED:
+	case SA_HEIR:
+	case SA_REPLACED:
+	case SA_CLOSING:
 		ike_sa_run_due(c, sa, now_ms);
 		ike_sa_arm(c, sa);
 		break;
 	case SA_INSTALLING:
 	case SA_HALF_OPEN:
+	case SA_INIT_SENT:
+	case SA_AUTH_SENT:
 		c->role->expire_setup(c, sa, now_ms);
 		break;
 	case SA_FAILED:
@@ -128,4 +138,80 @@ void core_each_peer(const struct ike_core *c,
 		ike_sa_fill_info(sa, &info);
 		visit(ctx, &info);
 	}
+}
+
+/* ---- what somebody wants ---- */
+
+static struct ike_sa *find_established(const struct ike_core *c, uint64_t spi)
+{
+	struct ike_sa *sa = ike_sa_find(c, spi);
+
+	return sa != NULL && sa->state == SA_ESTABLISHED ? sa : NULL;
+}
+
+static bool begin(struct ike_core *c, struct ike_sa *sa, uint64_t now_ms)
+{
+	tasks_start(c, sa, now_ms);
+	ike_sa_arm(c, sa);
+	return true;
+}
+
+bool core_rekey_ike(struct ike_core *c, uint64_t now_ms, uint64_t spi)
+{
+	struct ike_sa *sa = find_established(c, spi);
+
+	c->now_ms = now_ms;
+	if (sa == NULL)
+		return false;
+	sa->rekey_due_ms = NO_TIME;
+	task_add(c, sa, TASK_REKEY_IKE, 0);
+	return begin(c, sa, now_ms);
+}
+
+static bool ask_for_child(struct ike_core *c, uint64_t now_ms, uint64_t child_id,
+			  enum task_type type)
+{
+	struct child *child = child_find(c, child_id);
+
+	c->now_ms = now_ms;
+	if (child == NULL || child->state != CHILD_INSTALLED || child->sa->state != SA_ESTABLISHED)
+		return false;
+	child->rekey_due_ms = NO_TIME;
+	task_add(c, child->sa, type, child_id);
+	return begin(c, child->sa, now_ms);
+}
+
+bool core_rekey_child(struct ike_core *c, uint64_t now_ms, uint64_t child_id)
+{
+	return ask_for_child(c, now_ms, child_id, TASK_REKEY_CHILD);
+}
+
+bool core_delete_child(struct ike_core *c, uint64_t now_ms, uint64_t child_id)
+{
+	return ask_for_child(c, now_ms, child_id, TASK_DELETE_CHILD);
+}
+
+bool core_create_child(struct ike_core *c, uint64_t now_ms, uint64_t spi)
+{
+	struct ike_sa *sa = find_established(c, spi);
+
+	c->now_ms = now_ms;
+	if (sa == NULL)
+		return false;
+	task_add(c, sa, TASK_CREATE_CHILD, 0);
+	return begin(c, sa, now_ms);
+}
+
+bool core_delete_ike(struct ike_core *c, uint64_t now_ms, uint64_t spi, enum ike_reason reason)
+{
+	struct ike_sa *sa = find_established(c, spi);
+	struct task *task;
+
+	c->now_ms = now_ms;
+	if (sa == NULL)
+		return false;
+	task = task_add(c, sa, TASK_DELETE_IKE, 0);
+	if (task != NULL)
+		task->reason = reason;
+	return begin(c, sa, now_ms);
 }

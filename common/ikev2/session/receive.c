@@ -39,25 +39,33 @@ static void follow(struct ike_core *c, struct ike_sa *sa, const struct path *pat
 	sa->has_moved = true;
 	sa->moved_ms = c->now_ms;
 	sa->path = *path;
-	for (struct child *child = sa->children; child != NULL; child = child->next)
-		action_child_move(c, child);
+	for (struct child *child = sa->children; child != NULL; child = child->next) {
+		if (child->state != CHILD_RESERVED)
+			action_child_move(c, child);
+	}
 	action_peer(c, ACTION_PEER_CHANGED, sa, REASON_DELETED);
 }
 
-void core_child_heard(struct ike_core *c, uint64_t now_ms, uint64_t child_id,
+bool core_child_heard(struct ike_core *c, uint64_t now_ms, uint64_t child_id,
 		      const struct endpoint *remote)
 {
 	struct child *child = child_find(c, child_id);
 
 	c->now_ms = now_ms;
 	if (child == NULL)
-		return;
+		return false;
 	child->sa->heard_ms = now_ms;
+	child->unconfirmed_until_ms = 0;
+	/* RFC 7296, 2.8: so the peer has it, and we may send on it. */
+	if (!child->is_outbound && !child->is_redundant &&
+	    (child->state == CHILD_INSTALLED || child->state == CHILD_REKEYED))
+		child_set_outbound(c, child, true);
 	if (remote != NULL) {
 		struct path path = { child->sa->path.local, *remote };
 
 		follow(c, child->sa, &path);
 	}
+	return c->first != NULL;
 }
 
 /* The peer itself sent something that cannot be read: RFC 7296, 2.5 and 2.21.3. */
@@ -72,8 +80,14 @@ static void take_malformed(struct ike_core *c, struct ike_sa *sa, uint64_t now_m
 		return;
 	}
 	count(c, COUNT_SYNTAX);
-	if (ike_header_is_response(&req->header))
+	if (ike_header_is_response(&req->header)) {
+		/* Nobody answers a response: the SA goes without a word. */
+		if (sa->setup != NULL)
+			c->role->take_setup(c, sa, now_ms, req);
+		else
+			ike_sa_close(c, sa, now_ms, REASON_SYNTAX);
 		return;
+	}
 	sa->rx_next++;
 	respond_notify(c, sa, req->path, req->header.exchange, req->header.message_id,
 		       is_critical ? NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD : NOTIFY_INVALID_SYNTAX,
@@ -92,6 +106,8 @@ static bool is_in_window(struct ike_core *c, const struct ike_sa *sa, const stru
 	if (ike_header_is_response(h)) {
 		if (sa->outstanding.len > 0 && h->message_id == sa->tx_next - 1)
 			return true;
+	} else if (sa->answer.message.len > 0) {
+		/* The request before is not answered yet: window 1. */
 	} else if (h->message_id == sa->rx_next) {
 		return true;
 	} else if (h->message_id == sa->rx_next - 1 && sa->last_response.len > 0) {
@@ -150,6 +166,7 @@ void core_take_protected(struct ike_core *c, uint64_t now_ms, const struct reque
 	sa->heard_ms = now_ms;
 	if (err != 0) {
 		take_malformed(c, sa, now_ms, req, err, critical);
+		tasks_start(c, sa, now_ms);
 		ike_sa_arm(c, sa);
 		return;
 	}
@@ -159,8 +176,11 @@ void core_take_protected(struct ike_core *c, uint64_t now_ms, const struct reque
 	}
 	inner.payloads = &list;
 	follow(c, sa, req->path);
-	if (!ike_header_is_response(&req->header))
+	if (!ike_header_is_response(&req->header)) {
 		sa->rx_next++;
+		child_confirm_all(sa);
+	}
 	transition_find(c, sa->state, &req->header)(c, sa, now_ms, &inner);
+	tasks_start(c, sa, now_ms);
 	ike_sa_arm(c, sa);
 }

@@ -10,8 +10,10 @@
 
 const char *ike_sa_state_name(enum sa_state state)
 {
-	static const char *const names[SA_STATE_COUNT] = { "half-open", "failed", "installing",
-							   "established", "closed" };
+	static const char *const names[SA_STATE_COUNT] = {
+		"half-open",   "failed", "connecting", "authenticating", "installing",
+		"established", "heir",   "replaced",   "closing",        "closed",
+	};
 
 	return state < SA_STATE_COUNT ? names[state] : "?";
 }
@@ -121,7 +123,7 @@ struct ike_sa *ike_sa_new(struct ike_core *c, bool is_initiator)
 	*(is_initiator ? &sa->spi_i : &sa->spi_r) = sa->own_spi;
 	sa->is_initiator = is_initiator;
 	sa->state = SA_HALF_OPEN;
-	sa->state_due_ms = NO_TIME;
+	sa->state_due_ms = sa->rekey_due_ms = sa->over_due_ms = NO_TIME;
 	sa->next_iv = 1;
 	c->n_half_open++;
 	return sa;
@@ -141,7 +143,8 @@ int ike_sa_set_init(struct ike_core *c, struct ike_sa *sa, const uint8_t init_ha
 
 static bool counts_as_half_open(enum sa_state state)
 {
-	return state == SA_HALF_OPEN || state == SA_FAILED;
+	return state == SA_HALF_OPEN || state == SA_FAILED || state == SA_INIT_SENT ||
+	       state == SA_AUTH_SENT;
 }
 
 static bool counts_as_peer(enum sa_state state)
@@ -188,34 +191,65 @@ void ike_sa_free(struct ike_core *c, struct ike_sa *sa)
 	HASH_DELETE(hh_spi, c->by_spi, sa);
 	if (sa->has_init_hash)
 		HASH_DELETE(hh_init, c->by_init, sa);
+	tasks_drop(c, sa);
 	while (sa->children != NULL)
 		child_free(c, sa->children);
 	unlink_peer(c, sa);
 	timers_clear(&c->timers, &sa->timer);
 	ike_sa_forget_setup(c, sa);
-	tasks_drop(c, sa);
 	stored_free(&sa->last_response);
+	stored_free(&sa->answer.message);
 	free(sa->id_octets);
 	wipe(sa, sizeof(*sa));
 	free(sa);
 }
 
-void ike_sa_close(struct ike_core *c, struct ike_sa *sa, uint64_t now_ms, enum ike_reason reason)
+/* Out of the data plane, and gone for whoever looks at peers. */
+static void take_down(struct ike_core *c, struct ike_sa *sa, enum ike_reason reason)
 {
-	for (const struct child *child = sa->children; child != NULL; child = child->next)
-		action_child_remove(c, child->id);
+	for (const struct child *child = sa->children; child != NULL; child = child->next) {
+		if (child->state != CHILD_RESERVED)
+			action_child_remove(c, child->id);
+	}
 	if (sa->state == SA_ESTABLISHED)
 		action_peer(c, ACTION_PEER_DOWN, sa, reason);
 	while (sa->children != NULL)
 		child_free(c, sa->children);
+	stored_free(&sa->answer.message);
+}
+
+void ike_sa_close(struct ike_core *c, struct ike_sa *sa, uint64_t now_ms, enum ike_reason reason)
+{
+	take_down(c, sa, reason);
 	tasks_drop(c, sa);
 	ike_sa_change_state(c, sa, SA_CLOSED, ike_reason_text(reason));
 	ike_sa_set_due(c, sa, now_ms + LINGER_MS);
 }
 
+void ike_sa_leave(struct ike_core *c, struct ike_sa *sa, enum ike_reason reason)
+{
+	take_down(c, sa, reason);
+	tasks_keep_delete(sa);
+	ike_sa_change_state(c, sa, SA_CLOSING, ike_reason_text(reason));
+	sa->state_due_ms = sa->rekey_due_ms = sa->over_due_ms = NO_TIME;
+}
+
+void ike_sa_move_identity(struct ike_core *c, struct ike_sa *from, struct ike_sa *to)
+{
+	unlink_peer(c, from);
+	to->peer = from->peer;
+	to->id = from->id;
+	to->id_octets = from->id_octets;
+	from->peer = NULL;
+	from->id_octets = NULL;
+	from->id = (struct id_body){ .type = 0 };
+	from->older = NULL;
+	ike_sa_link_peer(c, to);
+}
+
 void ike_sa_fill_info(const struct ike_sa *sa, struct peer_info *out)
 {
-	const struct child *child = child_first(sa);
+	const struct child *child = child_newest(sa);
 
 	*out = (struct peer_info){
 		.spi = sa->own_spi,
@@ -225,7 +259,9 @@ void ike_sa_fill_info(const struct ike_sa *sa, struct peer_info *out)
 		.redirected_from = sa->redirected_from,
 		.is_redirectable = sa->is_redirectable,
 		.since_ms = sa->since_ms,
-		.n_children = sa->n_children,
+		.is_gateway = sa->is_gateway,
+		.ref = sa->ref,
+		.n_children = child_count(sa),
 		.ike = sa->suite,
 	};
 	if (child != NULL) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/ikev2/session/ike_sa.h"
 
-#include "common/ikev2/notify.h"
+#include "common/ikev2/session/payloads.h"
 #include "common/ikev2/sk.h"
 
 /* RFC 7296, 2.4: at least a dozen tries over several minutes; DPD wants to know sooner. */
@@ -12,15 +12,6 @@ struct payload_writer core_chain(struct ike_core *c, struct wr *w)
 {
 	*w = wr_init(c->inner, sizeof(c->inner));
 	return chain_open(w);
-}
-
-void chain_put_notify(struct payload_writer *chain, uint16_t type, struct bytes data)
-{
-	struct notify n = { .type = type, .data = data };
-
-	payload_open(chain, PAYLOAD_NOTIFY);
-	notify_encode(chain->w, &n);
-	payload_close(chain);
 }
 
 /* Seals the chain in c->inner into c->out with our next IV. */
@@ -63,6 +54,33 @@ void respond(struct ike_core *c, struct ike_sa *sa, const struct path *path, uin
 	action_send(c, path, message);
 }
 
+int respond_later(struct ike_core *c, struct ike_sa *sa, const struct request *req,
+		  struct payload_writer *chain, uint64_t child_id)
+{
+	struct bytes message;
+	int err = seal(c, sa, req->header.exchange, IKE_FLAG_RESPONSE, req->header.message_id,
+		       chain, &message);
+
+	if (err == 0)
+		err = stored_set(&sa->answer.message, message);
+	if (err != 0)
+		return err;
+	sa->answer.path = *req->path;
+	sa->answer.mid = req->header.message_id;
+	sa->answer.child_id = child_id;
+	return 0;
+}
+
+void respond_now(struct ike_core *c, struct ike_sa *sa)
+{
+	struct stored *message = &sa->answer.message;
+
+	action_send(c, &sa->answer.path, (struct bytes){ message->ptr, message->len });
+	stored_free(&sa->last_response);
+	sa->last_response = *message;
+	*message = (struct stored){ NULL, 0 };
+}
+
 void respond_notify(struct ike_core *c, struct ike_sa *sa, const struct path *path,
 		    uint8_t exchange, uint32_t mid, uint16_t type, struct bytes data)
 {
@@ -93,9 +111,25 @@ void respond_stateless(struct ike_core *c, const struct path *path, const struct
 		action_send(c, path, message);
 }
 
-static void schedule_retransmission(struct ike_sa *sa, uint64_t now_ms)
+static void schedule_retransmission(struct ike_core *c, struct ike_sa *sa, uint64_t now_ms)
 {
-	sa->retransmit_due_ms = now_ms + ((uint64_t)RETRANSMIT_FIRST_MS << (sa->transmissions - 1));
+	uint64_t wait_ms = (uint64_t)RETRANSMIT_FIRST_MS << (sa->transmissions - 1);
+
+	/* About a tenth more or less: many that lost the same link do not come back as one. */
+	sa->retransmit_due_ms = now_ms + core_jitter(c, wait_ms + wait_ms / 10);
+}
+
+int request_send_clear(struct ike_core *c, struct ike_sa *sa, uint64_t now_ms, struct bytes message)
+{
+	int err = stored_set(&sa->outstanding, message);
+
+	if (err != 0)
+		return err;
+	sa->tx_next = 1;
+	sa->transmissions = 1;
+	action_send(c, &sa->path, message);
+	schedule_retransmission(c, sa, now_ms);
+	return 0;
 }
 
 int request_send(struct ike_core *c, struct ike_sa *sa, uint64_t now_ms, uint8_t exchange,
@@ -111,7 +145,7 @@ int request_send(struct ike_core *c, struct ike_sa *sa, uint64_t now_ms, uint8_t
 	sa->tx_next++;
 	sa->transmissions = 1;
 	action_send(c, &sa->path, message);
-	schedule_retransmission(sa, now_ms);
+	schedule_retransmission(c, sa, now_ms);
 	return 0;
 }
 
@@ -121,7 +155,7 @@ bool request_retransmit(struct ike_core *c, struct ike_sa *sa, uint64_t now_ms)
 		return false;
 	sa->transmissions++;
 	action_send(c, &sa->path, (struct bytes){ sa->outstanding.ptr, sa->outstanding.len });
-	schedule_retransmission(sa, now_ms);
+	schedule_retransmission(c, sa, now_ms);
 	return true;
 }
 

@@ -12,9 +12,20 @@ static const struct transition {
 	exchange_handler *handler;
 } transitions[] = {
 	{ SA_HALF_OPEN, EXCHANGE_IKE_AUTH, false, NULL },
+	{ SA_AUTH_SENT, EXCHANGE_IKE_AUTH, true, NULL },
 	{ SA_ESTABLISHED, EXCHANGE_INFORMATIONAL, false, informational_request },
 	{ SA_ESTABLISHED, EXCHANGE_INFORMATIONAL, true, tasks_response },
 	{ SA_ESTABLISHED, EXCHANGE_CREATE_CHILD_SA, false, create_child_request },
+	{ SA_ESTABLISHED, EXCHANGE_CREATE_CHILD_SA, true, tasks_response },
+	{ SA_HEIR, EXCHANGE_INFORMATIONAL, false, informational_request },
+	{ SA_HEIR, EXCHANGE_CREATE_CHILD_SA, false, create_child_request },
+	{ SA_REPLACED, EXCHANGE_INFORMATIONAL, false, informational_request },
+	{ SA_REPLACED, EXCHANGE_INFORMATIONAL, true, tasks_response },
+	{ SA_REPLACED, EXCHANGE_CREATE_CHILD_SA, false, create_child_refuse },
+	{ SA_REPLACED, EXCHANGE_CREATE_CHILD_SA, true, tasks_response },
+	{ SA_CLOSING, EXCHANGE_INFORMATIONAL, false, informational_request },
+	{ SA_CLOSING, EXCHANGE_INFORMATIONAL, true, tasks_response },
+	{ SA_CLOSING, EXCHANGE_CREATE_CHILD_SA, false, create_child_refuse },
 };
 
 exchange_handler *transition_find(const struct ike_core *c, enum sa_state state,
