@@ -313,6 +313,7 @@ void auth_take_first_child(struct ike_core *c, struct ike_sa *sa, struct child *
 	uint64_t id = child->id;
 
 	child_installed(c, child, now_ms);
+	child->is_outbound &= err == 0;
 	finish(initiator_of(c), sa, now_ms, err == 0 ? "Child SA in place" : "without data plane");
 	if (err != 0)
 		core_delete_child(c, now_ms, id);

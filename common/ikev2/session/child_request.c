@@ -223,6 +223,7 @@ void child_request_finish(struct ike_core *c, struct ike_sa *sa, struct child *c
 		/* The peer has it, so it has to be deleted there. */
 		child_not_replaced(c, child->replaces, now_ms);
 		child->rekey_due_ms = child->over_due_ms = NO_TIME;
+		child->is_outbound = false;
 		child->is_redundant = true;
 		task_add(c, sa, TASK_DELETE_CHILD, child->id);
 		return;
