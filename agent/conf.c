@@ -5,6 +5,7 @@
 #include "common/conf/glob.h"
 #include "common/conf/types.h"
 #include "common/ikev2/body.h"
+#include "common/ikev2/session/session.h"
 
 #define HOME_MAX        8
 #define CONNECTIONS_MAX 256
@@ -101,6 +102,15 @@ static const struct conf_row dataplane_rows[] = {
 	{ .name = NULL },
 };
 
+static int check_fragment_size(const void *value, struct conf_why *why)
+{
+	const uint32_t *size = value;
+
+	if (*size == 0 || *size >= FRAGMENT_SIZE_MIN)
+		return 0;
+	return conf_why_set(why, "is %u, but must be 0 or at least %d", *size, FRAGMENT_SIZE_MIN);
+}
+
 static const struct conf_row ike_rows[] = {
 	{
 	    .name = "id",
@@ -169,7 +179,25 @@ static const struct conf_row ike_rows[] = {
 	    .help = "The member rekeys an IKE SA at this age, less up to a tenth; one that is a "
 		    "tenth older is deleted. 0: it leaves that to the peer.",
 	},
+	{
+	    .name = "fragment-size",
+	    .type = &conf_type_uint,
+	    .max = UINT16_MAX,
+	    .check = check_fragment_size,
+	    .def = "1280",
+	    .unit = "octets",
+	    CONF_AT(struct agent_conf_ike, fragment_size),
+	    .help = "IKE messages that need a bigger datagram, IP header included, are sent in "
+		    "fragments where the peer can do so. 0: fragments are neither sent nor taken.",
+	},
 	{ .name = NULL },
+};
+
+static const struct conf_choice unique_choices[] = {
+	{ "replace", POLICY_UNIQUE_REPLACE },
+	{ "keep", POLICY_UNIQUE_KEEP },
+	{ "never", POLICY_UNIQUE_NEVER },
+	{ NULL, 0 },
 };
 
 static const struct conf_choice inside_choices[] = {
@@ -259,6 +287,16 @@ static const struct conf_row connection_rows[] = {
 	    .rows = inside_rows,
 	    CONF_AT(struct agent_conf_connection, inside),
 	    .help = "How traffic from the protected network finds the member that serves a peer.",
+	},
+	{
+	    .name = "unique",
+	    .type = &conf_type_choice,
+	    .choices = unique_choices,
+	    .def = "replace",
+	    CONF_AT(struct agent_conf_connection, unique),
+	    .help = "What becomes of a peer's IKE SAs when it sets up another one. replace: they "
+		    "go if it says that it has no others (INITIAL_CONTACT). keep: the new one is "
+		    "refused, unless it says so. never: what it says does not matter.",
 	},
 	{
 	    .name = "rekey-child-s",

@@ -75,6 +75,16 @@ static void send_ike(struct shard *s, const struct path *path, struct bytes mess
 	udp_send(u, NULL, &path->remote, message);
 }
 
+/* RFC 3948, 2.3: for the NAT that we are behind. */
+static void send_keepalive(struct shard *s, const struct path *path)
+{
+	static const uint8_t octet = 0xff;
+	struct udp *u = socket_of(s, &path->local);
+
+	if (u != NULL)
+		udp_send(u, NULL, &path->remote, (struct bytes){ &octet, 1 });
+}
+
 static void add_child(struct shard *s, const struct action *a)
 {
 	struct ts_list inner = a->child.ts_remote;
@@ -111,6 +121,9 @@ static void run_action(struct shard *s, const struct action *a)
 	switch (a->type) {
 	case ACTION_SEND:
 		send_ike(s, &a->path, a->message);
+		break;
+	case ACTION_KEEPALIVE:
+		send_keepalive(s, &a->path);
 		break;
 	case ACTION_CHILD_ADD:
 		add_child(s, a);

@@ -164,6 +164,8 @@ static void send_ike(struct ike_pair *p, enum pair_side side, const struct actio
 	assert_true(a->message.len <= sizeof(packet.octets));
 	memcpy(packet.octets, a->message.ptr, a->message.len);
 	p->end[side].n_sent++;
+	if (packet.octets[18] != EXCHANGE_IKE_SA_INIT && packet.len > p->end[side].longest)
+		p->end[side].longest = packet.len;
 	send_packet(p, &packet);
 }
 
@@ -266,6 +268,9 @@ static void take_action(struct ike_pair *p, enum pair_side side, const struct ac
 	switch (a->type) {
 	case ACTION_SEND:
 		send_ike(p, side, a);
+		break;
+	case ACTION_KEEPALIVE:
+		e->n_keepalive++;
 		break;
 	case ACTION_CHILD_ADD:
 		if (e->data_plane_err == 0)

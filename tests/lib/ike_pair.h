@@ -39,8 +39,9 @@ struct pair_end {
 	size_t n_children;
 	struct pair_child children[PAIR_CHILDREN_MAX];
 	uint64_t order;
-	int n_up, n_down, n_failed, n_changed;
+	int n_up, n_down, n_failed, n_changed, n_keepalive;
 	int n_sent;            /* IKE messages */
+	size_t longest;        /* of those behind IKE_SA_INIT */
 	struct peer_info peer; /* of the last PEER_UP or PEER_CHANGED */
 	enum ike_reason reason;
 	uint16_t notify;

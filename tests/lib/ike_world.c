@@ -96,6 +96,10 @@ static void take_action(struct world *w, const struct action *a)
 		w->sent_path = a->path;
 		w->n_sent++;
 		break;
+	case ACTION_KEEPALIVE:
+		w->n_keepalive++;
+		w->sent_path = a->path;
+		break;
 	case ACTION_CHILD_ADD:
 		w->n_add++;
 		w->child_id = a->child_id;
@@ -142,6 +146,7 @@ void world_collect(struct world *w)
 
 	w->sent_len = 0;
 	w->n_sent = w->n_add = w->n_remove = w->n_move = w->n_outbound = 0;
+	w->n_keepalive = 0;
 	w->n_up = w->n_changed = w->n_down = 0;
 	while (responder_next_action(w->r, &a))
 		take_action(w, &a);

@@ -36,7 +36,7 @@ struct world {
 	uint8_t sent[IKECLIENT_MESSAGE_MAX];
 	size_t sent_len;
 	struct path sent_path;
-	int n_sent, n_add, n_remove, n_move, n_outbound, n_up, n_changed, n_down;
+	int n_sent, n_add, n_remove, n_move, n_outbound, n_keepalive, n_up, n_changed, n_down;
 	bool is_outbound;
 	uint64_t child_id;
 	struct esp_child child;

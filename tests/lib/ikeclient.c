@@ -78,6 +78,8 @@ static void put_init_notifies(struct ikeclient *c, struct payload_writer *p)
 	put_notify(p, NOTIFY_NAT_DETECTION_SOURCE_IP, (struct bytes){ hash, sizeof(hash) });
 	require(natd_compute(c->crypto, c->spi_i, 0, &c->remote, hash) == 0);
 	put_notify(p, NOTIFY_NAT_DETECTION_DESTINATION_IP, (struct bytes){ hash, sizeof(hash) });
+	if (c->with_fragmentation)
+		put_notify(p, NOTIFY_IKEV2_FRAGMENTATION_SUPPORTED, nothing);
 	if (c->redirected_from.family != IP_NONE)
 		put_redirected_from(p, &c->redirected_from);
 	else if (c->with_redirect_support)

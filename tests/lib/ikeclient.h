@@ -28,6 +28,7 @@ struct ikeclient {
 	struct endpoint local, remote;
 	bool with_initial_contact;
 	bool with_redirect_support;
+	bool with_fragmentation;
 	struct ip redirected_from; /* IP_NONE: not sent */
 	uint8_t leave_out[3];      /* payloads of IKE_AUTH that are not sent; 0: none */
 	bool has_childless;        /* CHILDLESS_IKEV2_SUPPORTED came */

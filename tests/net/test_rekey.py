@@ -11,6 +11,7 @@ import signal
 import pytest
 
 from lib import layout
+from lib.strongswan import StrongSwan
 from lib.wait import wait_for
 from lib.yamltext import set_value
 
@@ -173,3 +174,36 @@ def test_both_rekey(make_cluster):
         QUIET_DEADLINE_S,
         lambda: f"{peer.list_sas()}\n{cluster.describe()}",
     )
+
+
+def test_fragments(make_cluster):
+    """RFC 7383: the peer sends IKE_AUTH and rekeys in pieces of 300 octets."""
+
+    def small(text):
+        return set_option(text, "fragment-size", 576, "dpd-s")
+
+    cluster = make_cluster(peers=1, edits={"members": small})
+    identity = layout.peer_identity(1)
+    # strongSwan offers each group in a proposal of its own: long enough.
+    suites = [f"aes{bits}gcm16" for bits in (256, 192, 128)]
+    groups = ["x25519", "ecp256", "ecp384", "ecp521", "modp2048", "modp3072", "modp4096"]
+    offer = [f"{suite}-{group}" for group in groups for suite in suites]
+    peer = StrongSwan(cluster.net.hosts["p1"], daemon_options={"fragment_size": "300"})
+    peer.connect_to(
+        layout.DIRECTOR_ADDRESS,
+        identity,
+        cluster.psk(identity),
+        f"{layout.inner_address(1)}/32",
+        layout.PROTECTED,
+        ike_options={"fragmentation": "force"},
+        child_options={"esp_proposals": ",".join(["aes256gcm16", *offer])},
+    )
+    peer.start()
+    member = layout.member_of_home(peer.initiate().remote_host)
+    agent = cluster.agents[member]
+    assert peer.wait_log(r"splitting IKE message .* into \d+ fragments")
+    assert_passes(cluster)
+    rekey_from_peer(peer, agent, ["--child", "net"], BY_PEER)
+    rekey_from_peer(peer, agent, ["--ike", "gw"], INHERITED)
+    assert_passes(cluster)
+    assert_as_before(cluster, peer, agent)

@@ -45,6 +45,20 @@ static uint64_t draw(struct ike_pair *p, uint64_t below)
 	return value % below;
 }
 
+/* Messages that need two or three fragments. */
+static void make_long(struct ike_pair *p)
+{
+	p->rconf.fragment_size = p->iconf.fragment_size = FRAGMENT_SIZE_MIN;
+	for (size_t k = 1; k < POLICY_MAX_SUITES; k++) {
+		p->rconf.suites[k] = p->rconf.suites[0];
+		p->iconf.suites[k] = p->iconf.suites[0];
+		for (int side = 0; side < 2; side++)
+			p->connection[side].suites[k] = p->connection[side].suites[0];
+	}
+	p->rconf.n_suites = p->iconf.n_suites = POLICY_MAX_SUITES;
+	p->connection[0].n_suites = p->connection[1].n_suites = POLICY_MAX_SUITES;
+}
+
 static void set_up(struct ike_pair *p, uint64_t seed)
 {
 	pair_start(p, seed);
@@ -63,6 +77,8 @@ static void set_up(struct ike_pair *p, uint64_t seed)
 			assert_int_equal(esp_suite_parse("aes256gcm16-x25519", &conn->suites[0]),
 					 0);
 	}
+	if (seed % 4 == 0)
+		make_long(p);
 	p->iconf.childless = seed % 7 == 0;
 	p->traffic_ms = 200;
 }

@@ -14,6 +14,7 @@ struct init_response {
 	struct sa_payload sa;
 	struct ke_body ke;
 	struct bytes nr;
+	bool has_fragmentation;
 	uint16_t notify; /* instead of the others; 0: none */
 	struct bytes data;
 	bool has_nat_source, is_nat_source_right, has_nat_destination, is_nat_destination_right;
@@ -101,6 +102,9 @@ int init_send(struct initiator *i, struct ike_sa *sa, uint64_t now_ms)
 	chain_put_ke(&chain, a->group, kex_public(a->kex));
 	payload_put(&chain, PAYLOAD_NONCE, (struct bytes){ a->ni, sizeof(a->ni) });
 	put_nat_detection(i, sa, &chain);
+	if (i->conf.fragment_size > 0)
+		chain_put_notify(&chain, NOTIFY_IKEV2_FRAGMENTATION_SUPPORTED,
+				 (struct bytes){ NULL, 0 });
 	put_redirect(i, a, &chain);
 	message_close(&chain);
 	err = wr_finish(&w, &message);
@@ -139,6 +143,9 @@ static void read_notify(struct initiator *i, const struct request *res, const st
 	case NOTIFY_NAT_DETECTION_SOURCE_IP:
 	case NOTIFY_NAT_DETECTION_DESTINATION_IP:
 		check_nat(i, res, n, out);
+		break;
+	case NOTIFY_IKEV2_FRAGMENTATION_SUPPORTED:
+		out->has_fragmentation = i->conf.fragment_size > 0;
 		break;
 	case NOTIFY_CHILDLESS_IKEV2_SUPPORTED:
 		out->is_childless_possible = true;
@@ -302,6 +309,7 @@ static void take(struct initiator *i, struct ike_sa *sa, uint64_t now_ms, const 
 		return;
 	}
 	detect_nat(sa, in);
+	sa->has_fragmentation = in->has_fragmentation;
 	request_forget(sa);
 	ike_sa_change_state(&i->core, sa, SA_AUTH_SENT, "has keys");
 	if (auth_send(i, sa, now_ms) != 0)

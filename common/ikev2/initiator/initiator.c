@@ -57,10 +57,12 @@ struct initiator *initiator_new(const struct initiator_conf *conf, struct crypto
 		.dpd_ms = conf->dpd_ms,
 		.rekey_ike_ms = conf->rekey_ike_ms,
 		.n_suites = conf->n_suites,
+		.fragment_size = conf->fragment_size,
 	};
 	struct initiator *i;
 
 	if (conf->n_suites == 0 || conf->n_suites > POLICY_MAX_SUITES ||
+	    (conf->fragment_size != 0 && conf->fragment_size < FRAGMENT_SIZE_MIN) ||
 	    conf->setup_timeout_ms == 0 || conf->id.data.len > ID_TEXT_MAX)
 		return NULL;
 	i = calloc(1, sizeof(*i));

@@ -39,6 +39,7 @@ struct initiator_conf {
 	uint32_t setup_timeout_ms; /* an attempt may take so long, redirects and all; not 0 */
 	uint32_t dpd_ms;           /* liveness check after so much silence; 0: never */
 	uint32_t rekey_ike_ms;     /* an IKE SA is rekeyed by us at this age; 0: never */
+	uint16_t fragment_size;    /* as in struct responder_conf */
 	bool follow_redirects;     /* show REDIRECT_SUPPORTED */
 	bool initial_contact;      /* say that there are no other SAs of ours (2.4) */
 	bool childless;            /* no first Child SA, if the gateway allows it (RFC 6023) */

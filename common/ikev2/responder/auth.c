@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/ikev2/session/payloads.h"
+#include "common/ikev2/session/tasks.h"
 
 /*
  * IKE_AUTH at the responder with a pre-shared key (RFC 7296, 1.2, 2.15, 2.21.2). Two halves: judge
@@ -157,6 +158,25 @@ static uint16_t make_child(struct responder *r, struct ike_sa *sa, const struct 
 }
 
 /*
+ * POLICY_UNIQUE_KEEP: true if the peer has an IKE SA already. Whether it is still there to use it
+ * is asked at once, so that a peer that has lost it gets in before long.
+ */
+static bool has_another(struct responder *r, const struct ike_sa *sa, uint64_t now_ms)
+{
+	bool has = false;
+
+	for (struct ike_sa *old = sa->older; old != NULL; old = old->older) {
+		if (old->state != SA_ESTABLISHED)
+			continue;
+		has = true;
+		task_add(&r->core, old, TASK_LIVENESS, 0);
+		tasks_start(&r->core, old, now_ms);
+		ike_sa_arm(&r->core, old);
+	}
+	return has;
+}
+
+/*
  * Of the peer's older SAs only the newest few stay. None if it says INITIAL_CONTACT, which means
  * that it has no others (RFC 7296, 2.4); else enough for a peer that is on its way from one to the
  * next, and no more: one peer must not fill the memory, nor the list of its SAs grow long.
@@ -297,7 +317,14 @@ void auth_take_request(struct ike_core *c, struct ike_sa *sa, uint64_t now_ms,
 		return;
 	}
 	count(&r->core, COUNT_AUTH_OK);
-	sa->is_initial_contact = in.has_initial_contact;
+	sa->is_initial_contact =
+	    in.has_initial_contact && peer->connection->unique != POLICY_UNIQUE_NEVER;
+	if (peer->connection->unique == POLICY_UNIQUE_KEEP && !sa->is_initial_contact &&
+	    has_another(r, sa, now_ms)) {
+		refuse(r, sa, now_ms, req, NOTIFY_AUTHENTICATION_FAILED,
+		       "the peer has one already");
+		return;
+	}
 	sa->since_ms = now_ms;
 	ike_sa_change_state(&r->core, sa, SA_INSTALLING, "authenticated");
 	if (in.has_child)

@@ -26,6 +26,7 @@ struct init_request {
 	struct bytes nat_source, nat_destination; /* of the first match, else empty */
 	bool has_nat_detection;
 	bool is_behind_nat; /* we are */
+	bool has_fragmentation;
 	bool is_redirectable;
 	bool is_redirected;
 	struct ip redirected_from;
@@ -71,6 +72,9 @@ static void read_notify(struct responder *r, const struct request *req, struct b
 		break;
 	case NOTIFY_NAT_DETECTION_DESTINATION_IP:
 		check_nat(r, req, n.data, out);
+		break;
+	case NOTIFY_IKEV2_FRAGMENTATION_SUPPORTED:
+		out->has_fragmentation = r->conf.fragment_size > 0;
 		break;
 	case NOTIFY_REDIRECT_SUPPORTED:
 		out->is_redirectable = true;
@@ -195,6 +199,9 @@ static int write_response(struct responder *r, struct ike_sa *sa, const struct i
 	payload_put(&chain, PAYLOAD_NONCE, nr);
 	if (in->has_nat_detection)
 		put_nat_detection(r, sa, &chain);
+	if (sa->has_fragmentation)
+		chain_put_notify(&chain, NOTIFY_IKEV2_FRAGMENTATION_SUPPORTED,
+				 (struct bytes){ NULL, 0 });
 	/* RFC 6023, 3: an IKE SA may come without Child SA. */
 	chain_put_notify(&chain, NOTIFY_CHILDLESS_IKEV2_SUPPORTED, (struct bytes){ NULL, 0 });
 	message_close(&chain);
@@ -265,6 +272,7 @@ static void create(struct responder *r, uint64_t now_ms, const struct request *r
 	sa->suite = suite;
 	sa->rx_next = 1;
 	sa->heard_ms = now_ms;
+	sa->has_fragmentation = in->has_fragmentation;
 	sa->is_redirectable = in->is_redirectable;
 	sa->redirected_from = in->redirected_from;
 	sa->is_behind_nat = in->is_behind_nat;

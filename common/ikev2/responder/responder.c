@@ -49,6 +49,7 @@ struct responder *responder_new(const struct responder_conf *conf, const struct 
 		.half_open_timeout_ms = conf->half_open_timeout_ms,
 		.dpd_ms = conf->dpd_ms,
 		.rekey_ike_ms = conf->rekey_ike_ms,
+		.fragment_size = conf->fragment_size,
 		.force_encap = conf->force_encap,
 		.n_suites = conf->n_suites,
 	};
@@ -56,7 +57,8 @@ struct responder *responder_new(const struct responder_conf *conf, const struct 
 
 	if (conf->member < 1 || conf->member > MEMBER_MAX || conf->shards == 0 ||
 	    conf->shard >= conf->shards || conf->n_suites == 0 || conf->half_open_max == 0 ||
-	    conf->id.data.len > ID_TEXT_MAX)
+	    conf->id.data.len > ID_TEXT_MAX ||
+	    (conf->fragment_size != 0 && conf->fragment_size < FRAGMENT_SIZE_MIN))
 		return NULL;
 	r = calloc(1, sizeof(*r));
 	if (r == NULL)

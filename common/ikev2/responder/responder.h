@@ -42,9 +42,11 @@ struct responder_conf {
 	uint32_t half_open_max;
 	uint32_t cookie_above; /* half-open SAs from which on COOKIE is asked for; 0: always */
 	uint32_t half_open_timeout_ms;
-	uint32_t dpd_ms;       /* liveness check after so much silence; 0: never */
-	uint32_t rekey_ike_ms; /* an IKE SA is rekeyed by us at this age; 0: never */
-	bool force_encap;      /* the data plane can do UDP encapsulation only: make peers use it */
+	uint32_t dpd_ms;        /* liveness check after so much silence; 0: never */
+	uint32_t rekey_ike_ms;  /* an IKE SA is rekeyed by us at this age; 0: never */
+	uint16_t fragment_size; /* largest datagram with an IKE message, IP header included, before
+				 * it is cut (RFC 7383). 0: never; else FRAGMENT_SIZE_MIN or more */
+	bool force_encap; /* the data plane can do UDP encapsulation only: make peers use it */
 };
 
 /*

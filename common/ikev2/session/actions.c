@@ -89,6 +89,16 @@ void action_child_move(struct ike_core *c, const struct child *child)
 	q->action.path = child->sa->path;
 }
 
+void action_keepalive(struct ike_core *c, const struct path *path)
+{
+	struct queued *q = push(c, ACTION_KEEPALIVE);
+
+	if (q == NULL)
+		return;
+	q->action.path = *path;
+	count(c, COUNT_KEEPALIVE);
+}
+
 void action_child_outbound(struct ike_core *c, const struct child *child)
 {
 	struct queued *q = push(c, ACTION_CHILD_OUTBOUND);

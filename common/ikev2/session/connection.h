@@ -12,8 +12,16 @@
  */
 #define POLICY_MAX_SUITES 16
 
+/* How many IKE SAs a peer may have at a gateway. */
+enum policy_unique {
+	POLICY_UNIQUE_REPLACE, /* INITIAL_CONTACT removes the others; else a few, the oldest go */
+	POLICY_UNIQUE_KEEP,  /* as long as there is one, another is refused; but INITIAL_CONTACT */
+	POLICY_UNIQUE_NEVER, /* INITIAL_CONTACT is ignored; a few, the oldest go */
+};
+
 struct policy_connection {
 	const char *name;
+	enum policy_unique unique;
 	size_t n_suites;
 	struct esp_suite suites[POLICY_MAX_SUITES]; /* in order of preference */
 	struct ts_list local;                       /* what is behind us */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "common/ikev2/session/fragments.h"
 #include "common/ikev2/session/tasks.h"
 
 #include <inttypes.h>
@@ -48,6 +49,7 @@ void core_clear(struct ike_core *c)
 	ike_sa_free(c, sa);
 	actions_free(c);
 	timers_free(&c->timers);
+	timers_free(&c->fragment_timers);
 }
 
 bool stranger_may_log(struct ike_core *c)
@@ -86,8 +88,10 @@ void core_child_result(struct ike_core *c, uint64_t now_ms, uint64_t child_id, i
 uint64_t core_next_expiry(const struct ike_core *c)
 {
 	const struct timer *first = timers_first(&c->timers);
+	uint64_t due = first != NULL ? first->due_ms : NO_TIME,
+		 fragments = fragments_next_expiry(c);
 
-	return first != NULL ? first->due_ms : UINT64_MAX;
+	return due < fragments ? due : fragments;
 }
 
 static void expire(struct ike_core *c, struct ike_sa *sa, uint64_t now_ms)
@@ -119,6 +123,7 @@ void core_expire(struct ike_core *c, uint64_t now_ms)
 	struct timer *first;
 
 	c->now_ms = now_ms;
+	fragments_expire(c, now_ms);
 	while ((first = timers_first(&c->timers)) != NULL && first->due_ms <= now_ms) {
 		struct ike_sa *sa =
 		    (struct ike_sa *)(void *)((char *)first - offsetof(struct ike_sa, timer));

@@ -23,6 +23,7 @@ struct ike_sa *heir_new(struct ike_core *c, const struct ike_sa *old, bool is_in
 		return NULL;
 	*(is_initiator ? &heir->spi_r : &heir->spi_i) = peer_spi;
 	heir->is_gateway = old->is_gateway;
+	heir->has_fragmentation = old->has_fragmentation;
 	heir->path = old->path;
 	heir->old_spi = old->own_spi;
 	heir->heard_ms = now_ms;
@@ -52,6 +53,7 @@ void heir_inherit(struct ike_core *c, struct ike_sa *old, struct ike_sa *heir, u
 	heir->is_behind_nat = old->is_behind_nat;
 	heir->is_initial_contact = old->is_initial_contact;
 	heir->since_ms = old->since_ms;
+	heir->sent_ms = old->sent_ms;
 	heir->moved_ms = old->moved_ms;
 	heir->has_moved = old->has_moved;
 	heir->heard_ms = now_ms;

@@ -117,10 +117,11 @@ struct child {
 	UT_hash_handle hh;
 };
 
-/* A message as it was on the wire. */
+/* A message as it was on the wire; or the fragments of one, in a row. */
 struct stored {
 	uint8_t *ptr;
 	size_t len;
+	size_t part; /* size of each fragment but the last; 0: it is one message */
 };
 
 /* The response to a request that waits for the data plane. */
@@ -157,6 +158,8 @@ struct ike_sa {
 	bool has_init_hash;
 	struct ip redirected_from;
 	bool is_redirectable;
+	bool has_fragmentation;           /* both ends have said so (RFC 7383) */
+	struct reassembly *reassembly[2]; /* of a request, of a response; or NULL */
 	bool is_behind_nat; /* we are: then the peer's address is not followed, RFC 7296, 2.23 */
 
 	const struct policy_peer *peer; /* NULL before authentication */
@@ -172,6 +175,7 @@ struct ike_sa {
 	uint64_t rekey_due_ms; /* NO_TIME: not by us, or under way */
 	uint64_t over_due_ms;
 	uint64_t heard_ms; /* last authentic sign of life */
+	uint64_t sent_ms; /* a packet of ours that keeps a NAT's binding alive, as far as we know */
 	uint64_t moved_ms;
 	uint64_t state_due_ms;      /* when the state is over; NO_TIME: never */
 	uint64_t retransmit_due_ms; /* with an outstanding request */
@@ -224,11 +228,13 @@ struct session_conf {
 	uint32_t half_open_timeout_ms; /* for states on the way, and for the data plane */
 	uint32_t dpd_ms;               /* liveness check after so much silence; 0: never */
 	uint32_t rekey_ike_ms;         /* an IKE SA is rekeyed by us at this age; 0: never */
+	uint16_t fragment_size;        /* of a datagram with its IP header; 0: no fragments */
 	bool force_encap;              /* the data plane can do UDP encapsulation only */
 };
 
 #define PLAIN_MAX    65536
 #define RESPONSE_MAX 8192
+#define OUT_MAX      (RESPONSE_MAX + 64 * 80) /* as so many fragments, at most */
 
 struct ike_core {
 	const struct role *role;
@@ -245,6 +251,8 @@ struct ike_core {
 	size_t n_established;
 	uint32_t next_child;
 	struct timers timers;
+	struct timers fragment_timers;
+	size_t fragment_octets; /* in all incomplete messages */
 	uint64_t now_ms;        /* of the call that is under way */
 	struct log_limit limit; /* of lines that strangers can provoke */
 
@@ -252,9 +260,9 @@ struct ike_core {
 	struct queued *current; /* what the shell looks at */
 	uint64_t counters[IKE_COUNTER_COUNT];
 
-	uint8_t plain[PLAIN_MAX];       /* decrypted request */
-	uint8_t inner[RESPONSE_MAX];    /* chain of a message before it is sealed */
-	uint8_t out[RESPONSE_MAX + 64]; /* message being written */
+	uint8_t plain[PLAIN_MAX];    /* decrypted request */
+	uint8_t inner[RESPONSE_MAX]; /* chain of a message before it is sealed */
+	uint8_t out[OUT_MAX];        /* message being written */
 };
 
 static inline void count(struct ike_core *c, enum ike_counter counter)
@@ -296,6 +304,9 @@ bool core_read_header(struct ike_core *c, uint64_t now_ms, struct request *req);
 
 /* A message with SK for one of our SAs. */
 void core_take_protected(struct ike_core *c, uint64_t now_ms, const struct request *req);
+
+/* The message, or all its fragments. */
+void stored_send(struct ike_core *c, const struct path *path, const struct stored *s);
 
 /* ---- transitions.c ---- */
 
@@ -441,6 +452,7 @@ void action_send(struct ike_core *c, const struct path *path, struct bytes messa
 void action_child_add(struct ike_core *c, const struct child *child, bool is_inbound_only);
 void action_child_remove(struct ike_core *c, uint64_t child_id);
 void action_child_move(struct ike_core *c, const struct child *child);
+void action_keepalive(struct ike_core *c, const struct path *path);
 void action_child_outbound(struct ike_core *c, const struct child *child);
 void action_peer(struct ike_core *c, enum action_type type, const struct ike_sa *sa,
 		 enum ike_reason reason);

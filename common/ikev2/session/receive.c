@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/ikev2/notify.h"
+#include "common/ikev2/session/fragments.h"
 #include "common/ikev2/session/tasks.h"
-#include "common/ikev2/sk.h"
 
 /*
  * A message with SK comes in: which SA, authentic, in window, well-formed, listed in the transition
@@ -98,26 +98,39 @@ static void take_malformed(struct ike_core *c, struct ike_sa *sa, uint64_t now_m
 		ike_sa_close(c, sa, now_ms, REASON_SYNTAX);
 }
 
+enum place {
+	PLACE_NEXT,   /* the one that we wait for */
+	PLACE_BEFORE, /* a request that was answered, the last one */
+	PLACE_OUTSIDE,
+};
+
+/* RFC 7296, 2.2, 2.3: a window of one, in both directions. */
+static enum place place_of(const struct ike_sa *sa, const struct ike_header *h)
+{
+	if (ike_header_is_response(h))
+		return sa->outstanding.len > 0 && h->message_id == sa->tx_next - 1 ? PLACE_NEXT
+										   : PLACE_OUTSIDE;
+	/* The request before is not answered yet. */
+	if (sa->answer.message.len > 0)
+		return PLACE_OUTSIDE;
+	if (h->message_id == sa->rx_next)
+		return PLACE_NEXT;
+	return h->message_id == sa->rx_next - 1 && sa->last_response.len > 0 ? PLACE_BEFORE
+									     : PLACE_OUTSIDE;
+}
+
 /* True if the message is the next one that we wait for; retransmissions are answered here. */
 static bool is_in_window(struct ike_core *c, const struct ike_sa *sa, const struct request *req)
 {
-	const struct ike_header *h = &req->header;
+	enum place place = place_of(sa, &req->header);
 
-	if (ike_header_is_response(h)) {
-		if (sa->outstanding.len > 0 && h->message_id == sa->tx_next - 1)
-			return true;
-	} else if (sa->answer.message.len > 0) {
-		/* The request before is not answered yet: window 1. */
-	} else if (h->message_id == sa->rx_next) {
-		return true;
-	} else if (h->message_id == sa->rx_next - 1 && sa->last_response.len > 0) {
+	if (place == PLACE_BEFORE) {
 		count(c, COUNT_RETRANSMIT);
-		action_send(c, req->path,
-			    (struct bytes){ sa->last_response.ptr, sa->last_response.len });
-		return false;
+		stored_send(c, req->path, &sa->last_response);
+	} else if (place == PLACE_OUTSIDE) {
+		count(c, COUNT_DROP_WINDOW);
 	}
-	count(c, COUNT_DROP_WINDOW);
-	return false;
+	return place == PLACE_NEXT;
 }
 
 /* The SA that both SPIs name, if the sender is its other end. */
@@ -139,6 +152,70 @@ static bool is_listed(const struct ike_core *c, const struct ike_sa *sa, const s
 	return transition_find(c, sa->state, h) != NULL;
 }
 
+/* A whole message, authentic: from SK, or from all its fragments. err says what is wrong inside. */
+static void take_message(struct ike_core *c, struct ike_sa *sa, uint64_t now_ms,
+			 const struct request *req, int err, uint8_t critical)
+{
+	sa->heard_ms = now_ms;
+	fragments_forget(c, sa, ike_header_is_response(&req->header));
+	if (err != 0) {
+		take_malformed(c, sa, now_ms, req, err, critical);
+		tasks_start(c, sa, now_ms);
+		ike_sa_arm(c, sa);
+		return;
+	}
+	if (!is_listed(c, sa, &req->header)) {
+		count(c, COUNT_DROP_STATE);
+		return;
+	}
+	follow(c, sa, req->path);
+	if (!ike_header_is_response(&req->header)) {
+		sa->rx_next++;
+		stored_free(&sa->last_response);
+		child_confirm_all(sa);
+	}
+	transition_find(c, sa->state, &req->header)(c, sa, now_ms, req);
+	tasks_start(c, sa, now_ms);
+	ike_sa_arm(c, sa);
+}
+
+/*
+ * RFC 7383, 2.6: authentic before it is kept. Of a request that was answered only fragment 1 brings
+ * the answer again, so that one repetition is one answer.
+ */
+static void take_fragment(struct ike_core *c, struct ike_sa *sa, uint64_t now_ms,
+			  const struct request *req)
+{
+	struct request whole = *req;
+	struct payload_list list;
+	struct fragment f;
+	struct bytes chain;
+	bool is_authentic;
+	uint8_t critical = 0, first;
+	int err = skf_open(c->crypto, sa->suite.encr,
+			   key_bytes(sa->is_initiator ? &sa->keys.er : &sa->keys.ei), req->message,
+			   c->plain, &f, &critical, &is_authentic);
+
+	if (err != 0) {
+		count(c, is_authentic || err != ERR_AUTH ? COUNT_DROP_PAYLOAD : COUNT_DROP_ICV);
+		return;
+	}
+	if (place_of(sa, &req->header) != PLACE_NEXT) {
+		if (f.at.number == 1)
+			is_in_window(c, sa, req);
+		return;
+	}
+	if (!is_listed(c, sa, &req->header)) {
+		count(c, COUNT_DROP_STATE);
+		return;
+	}
+	if (!fragments_add(c, sa, &req->header, &f, &chain, &first))
+		return;
+	err = payload_list_decode(first, chain, &list, &critical);
+	whole.payloads = err == 0 ? &list : NULL;
+	take_message(c, sa, now_ms, &whole, err, critical);
+}
+
 void core_take_protected(struct ike_core *c, uint64_t now_ms, const struct request *req)
 {
 	struct request inner = *req;
@@ -157,30 +234,16 @@ void core_take_protected(struct ike_core *c, uint64_t now_ms, const struct reque
 			    key_bytes(sa->is_initiator ? &sa->keys.er : &sa->keys.ei), req->message,
 			    c->plain, &list, &critical, &is_authentic)
 		  : ERR_LIMIT;
+	if (err == ERR_MISSING && !is_authentic && sa->has_fragmentation) {
+		take_fragment(c, sa, now_ms, req);
+		return;
+	}
 	if (!is_authentic) {
 		count(c, err == ERR_AUTH ? COUNT_DROP_ICV : COUNT_DROP_PAYLOAD);
 		return;
 	}
 	if (!is_in_window(c, sa, req))
 		return;
-	sa->heard_ms = now_ms;
-	if (err != 0) {
-		take_malformed(c, sa, now_ms, req, err, critical);
-		tasks_start(c, sa, now_ms);
-		ike_sa_arm(c, sa);
-		return;
-	}
-	if (!is_listed(c, sa, &req->header)) {
-		count(c, COUNT_DROP_STATE);
-		return;
-	}
-	inner.payloads = &list;
-	follow(c, sa, req->path);
-	if (!ike_header_is_response(&req->header)) {
-		sa->rx_next++;
-		child_confirm_all(sa);
-	}
-	transition_find(c, sa->state, &req->header)(c, sa, now_ms, &inner);
-	tasks_start(c, sa, now_ms);
-	ike_sa_arm(c, sa);
+	inner.payloads = err == 0 ? &list : NULL;
+	take_message(c, sa, now_ms, &inner, err, critical);
 }

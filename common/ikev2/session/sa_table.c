@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "common/ikev2/session/fragments.h"
 #include "common/ikev2/session/tasks.h"
 
 #include <inttypes.h>
@@ -27,7 +28,7 @@ int stored_set(struct stored *s, struct bytes octets)
 	if (octets.len > 0)
 		memcpy(copy, octets.ptr, octets.len);
 	free(s->ptr);
-	*s = (struct stored){ copy, octets.len };
+	*s = (struct stored){ copy, octets.len, 0 };
 	/* cppcheck-suppress memleak ; it is in *s */
 	return 0;
 }
@@ -35,7 +36,7 @@ int stored_set(struct stored *s, struct bytes octets)
 void stored_free(struct stored *s)
 {
 	free(s->ptr);
-	*s = (struct stored){ NULL, 0 };
+	*s = (struct stored){ .ptr = NULL };
 }
 
 struct ike_sa *ike_sa_find(const struct ike_core *c, uint64_t spi_r)
@@ -192,6 +193,8 @@ void ike_sa_free(struct ike_core *c, struct ike_sa *sa)
 	if (sa->has_init_hash)
 		HASH_DELETE(hh_init, c->by_init, sa);
 	tasks_drop(c, sa);
+	fragments_forget(c, sa, false);
+	fragments_forget(c, sa, true);
 	while (sa->children != NULL)
 		child_free(c, sa->children);
 	unlink_peer(c, sa);

@@ -35,18 +35,21 @@
 	X(COLLISION, "collision")           /* both ends rekeyed the same SA */               \
 	X(CREATE_REFUSED, "create-refused") /* CREATE_CHILD_SA answered by an error, by us */ \
 	X(REKEY_FAILED, "rekey-failed")     /* our own, to be tried again */                  \
+	X(KEEPALIVE, "keepalive")           /* sent, because we are behind a NAT */           \
+	X(FRAGMENT, "fragment")             /* received, RFC 7383 */                          \
 	X(FOLLOWED, "redirect-followed")    /* by an initiator */                             \
 	X(EXPIRED, "expired")               /* not rekeyed in time, so deleted by us */       \
 	X(DROP_HEADER, "drop-header")       /* no IKE message at all */                       \
 	X(DROP_VERSION, "drop-version")                                                       \
 	X(DROP_PAYLOAD, "drop-payload") /* malformed, in clear */                             \
 	X(DROP_UNKNOWN_SPI, "drop-unknown-spi")                                               \
-	X(DROP_LIMIT, "drop-limit")   /* half-open or memory limit */                         \
-	X(DROP_ICV, "drop-icv")       /* forged or damaged */                                 \
-	X(DROP_STATE, "drop-state")   /* not expected in this state */                        \
-	X(DROP_WINDOW, "drop-window") /* message ID outside the window */                     \
-	X(DROP_KE, "drop-ke")         /* unacceptable public value */                         \
-	X(SYNTAX, "invalid-syntax")   /* authentic but malformed */
+	X(DROP_LIMIT, "drop-limit")       /* half-open or memory limit */                     \
+	X(DROP_ICV, "drop-icv")           /* forged or damaged */                             \
+	X(DROP_STATE, "drop-state")       /* not expected in this state */                    \
+	X(DROP_WINDOW, "drop-window")     /* message ID outside the window */                 \
+	X(DROP_KE, "drop-ke")             /* unacceptable public value */                     \
+	X(SYNTAX, "invalid-syntax")       /* authentic but malformed */                       \
+	X(DROP_FRAGMENT, "drop-fragment") /* out of place, too much, or never completed */
 
 #define IKE_COUNT_ENUMERATOR(name, text) COUNT_##name,
 enum ike_counter {
@@ -55,6 +58,9 @@ enum ike_counter {
 #undef IKE_COUNT_ENUMERATOR
 
 const char *ike_counter_name(enum ike_counter counter);
+
+/* RFC 7383, 2.5.1: what every IPv4 host can take. */
+#define FRAGMENT_SIZE_MIN 576
 
 /* How a datagram came, or is to leave. UDP 4500 implies the non-ESP marker, which the shell adds.
  */
@@ -110,6 +116,7 @@ struct peer_info {
 
 enum action_type {
 	ACTION_SEND,
+	ACTION_KEEPALIVE, /* one octet 0xff without marker along path (RFC 3948, 2.3) */
 	ACTION_CHILD_ADD,
 	ACTION_CHILD_REMOVE,
 	ACTION_CHILD_MOVE,     /* the peer's endpoint changed */
@@ -123,7 +130,7 @@ enum action_type {
 /* Everything in it is valid until the next call into the core. */
 struct action {
 	enum action_type type;
-	struct path path;                           /* SEND, CHILD_MOVE */
+	struct path path;                           /* SEND, KEEPALIVE, CHILD_MOVE */
 	struct bytes message;                       /* SEND */
 	struct esp_child child;                     /* CHILD_ADD, with its keys; OUTBOUND: ts_* */
 	const struct policy_connection *connection; /* CHILD_ADD, CHILD_OUTBOUND */

@@ -5,8 +5,9 @@
  * When an SA has something to do. Each SA has one timer, set for the first of all that is due; what
  * is due is asked when it runs out, so that a sign of life moves no timer.
  */
-#define SOON_MS  10000 /* TEMPORARY_FAILURE: "must not retry at once" */
-#define LATER_MS 60000
+#define SOON_MS      10000 /* TEMPORARY_FAILURE: "must not retry at once" */
+#define LATER_MS     60000
+#define KEEPALIVE_MS 20000 /* RFC 3948, 4 */
 
 static uint64_t earlier(uint64_t a, uint64_t b)
 {
@@ -48,6 +49,15 @@ static uint64_t liveness_due(const struct ike_core *c, const struct ike_sa *sa)
 	return sa->heard_ms + c->conf.dpd_ms;
 }
 
+/* Only the one behind the NAT has a binding to keep; ESP goes through it on 4500 only. */
+static uint64_t keepalive_due(const struct ike_sa *sa)
+{
+	return sa->state == SA_ESTABLISHED && sa->is_behind_nat &&
+		       sa->path.local.port == IKE_NATT_PORT
+		   ? sa->sent_ms + KEEPALIVE_MS
+		   : NO_TIME;
+}
+
 static uint64_t request_due(const struct ike_core *c, const struct ike_sa *sa)
 {
 	if (sa->outstanding.len > 0)
@@ -79,7 +89,7 @@ void ike_sa_arm(struct ike_core *c, struct ike_sa *sa)
 	if (!is_quiet(sa->state))
 		due = earlier(due, request_due(c, sa));
 	if (sa->state == SA_ESTABLISHED)
-		due = earlier(earlier(due, children_due(sa)),
+		due = earlier(earlier(due, earlier(children_due(sa), keepalive_due(sa))),
 			      earlier(sa->rekey_due_ms, sa->over_due_ms));
 	/* The place in the heap is there since ike_sa_new(): it cannot fail. */
 	if (timers_set(&c->timers, &sa->timer, due) != 0)
@@ -154,6 +164,10 @@ static void run_established(struct ike_core *c, struct ike_sa *sa, uint64_t now_
 	}
 	if (sa->current == NULL && sa->tasks == NULL && liveness_due(c, sa) <= now_ms)
 		task_add(c, sa, TASK_LIVENESS, 0);
+	if (keepalive_due(sa) <= now_ms) {
+		sa->sent_ms = now_ms;
+		action_keepalive(c, &sa->path);
+	}
 }
 
 /* The end of a state that waits for the peer. */
@@ -188,7 +202,8 @@ void core_child_usage(struct ike_core *c, uint64_t now_ms, uint64_t child_id,
 	const struct policy_connection *conn;
 	uint64_t octets, packets;
 
-	/* rekey_due_ms NO_TIME with an age limit: a rekey is under way. */
+	if (child != NULL && stats->last_out_ms > child->sa->sent_ms)
+		child->sa->sent_ms = stats->last_out_ms;
 	if (child == NULL || child->state != CHILD_INSTALLED || child->is_redundant ||
 	    child->rekey_due_ms <= now_ms || child->is_used_up)
 		return;
