@@ -317,7 +317,7 @@ static void on_child_down(void *ctx, uint64_t child_id)
 /* ---- peers ---- */
 
 static void on_peer(void *ctx, enum action_type what, const struct peer_info *peer,
-		    enum responder_reason reason)
+		    enum ike_reason reason)
 {
 	struct agent *a = ctx;
 
