@@ -181,7 +181,7 @@ static const struct conf_row failover_rows[] = {
 	    .choices = failback_choices,
 	    .def = "auto",
 	    CONF_AT(struct director_conf, failback),
-	    .help = "auto: an address moves back to its home member once that was active for "
+	    .help = "auto: an address moves back to its home member once that was fit for it for "
 		    "hold-down-s. manual: by clusteradm address move only.",
 	},
 	{
@@ -192,8 +192,9 @@ static const struct conf_row failover_rows[] = {
 	    .def = "60",
 	    .unit = "seconds",
 	    CONF_AT(struct director_conf, hold_down_s),
-	    .help = "How long a member has to be active without a break before its addresses move "
-		    "home.",
+	    .help =
+		"How long a member has to be connected, able and not draining, without a break, "
+		"before its addresses move home.",
 	},
 	{
 	    .name = "witness",

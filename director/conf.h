@@ -37,7 +37,7 @@ enum director_profile {
 };
 
 enum director_failback {
-	DIRECTOR_FAILBACK_AUTO,   /* addresses move home when their member was active for a while */
+	DIRECTOR_FAILBACK_AUTO,   /* addresses move home when their member was fit for a while */
 	DIRECTOR_FAILBACK_MANUAL, /* when an administrator says so */
 };
 
