@@ -19,6 +19,7 @@ from .wait import wait_for
 START_DEADLINE_S = 15
 STOP_DEADLINE_S = 10
 SETTLE_DEADLINE_S = 20  # for an address to be where it belongs
+REVIVED_US = 500000
 CLUSTER_NAME = "demo"
 PROGRAMS = ("waypost-director", "waypost-agent", "clusteradm")
 
@@ -168,16 +169,16 @@ class Cluster:
 
     # ---- running -------------------------------------------------------------
 
-    def start(self):
-        """Start everything and wait until all members are active."""
+    def start(self, members=layout.MEMBERS):
+        """Start everything, or these members only, and wait until they are active."""
         self.start_director()
-        for member in layout.MEMBERS:
+        for member in members:
             self.start_agent(member)
-        self.wait_active()
+        self.wait_active(members)
 
-    def start_director(self):
+    def start_director(self, env=None):
         host = self.net.hosts["director"]
-        self.director = host.start("director", self._argv("waypost-director", "director"))
+        self.director = host.start("director", self._argv("waypost-director", "director"), env)
         wait_for(
             lambda: self._is_answering(),
             START_DEADLINE_S,
@@ -260,6 +261,22 @@ class Cluster:
 
     def unhang(self, member):
         self.agents[member].signal(signal.SIGCONT)
+
+    def revive(self, member):
+        """What hung goes on. If it ends upon that, it is started again; until it is active."""
+        self.unhang(member)
+        resumed = now_us()
+
+        def is_back():
+            agent = self.agents[member]
+            if not agent.pids() and not agent.process.is_running():
+                self.start_agent(member)
+            # Main may be heard once more before it finds that its keeper is gone.
+            is_settled = now_us() > resumed + REVIVED_US
+            return is_settled and agent.pids() and self.members()[member]["state"] == "active"
+
+        wait_for(is_back, START_DEADLINE_S, lambda: f"{member} active: {self.describe()}")
+        self.expect_dead.discard(member)
 
     def cut_power(self, member):
         host = self.net.hosts[member]
