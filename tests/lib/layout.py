@@ -64,7 +64,7 @@ def build(net, peers=2):
         net.add_host(f"p{number}", links, loopback=[f"{inner_address(number)}/32"])
 
 
-# A peer that finds out fast that its member is gone, and begins anew: it asks after a second without
+# A peer that finds out fast that its member is gone, and begins anew: it asks after a second with no
 # traffic, three times in a second.
 DPD_DAEMON = {"retransmit_timeout": 0.3, "retransmit_base": 1.0, "retransmit_tries": 2}
 DPD_IKE = {"dpd_delay": "1s", "keyingtries": 0}

@@ -143,3 +143,53 @@ def test_monitors_may_look_but_not_touch(make_cluster):
         assert done.returncode == 1 and done.stderr, arguments
     wait_for(lambda: cluster.address(ADDRESS)["owner"] == VICTIM, 1, "nothing changed")
     assert "paused" not in cluster.adm("failover").replace("not paused", "")
+
+
+# ---- fencing -------------------------------------------------------------------
+
+FENCE = """#!/bin/sh
+echo "$1 $2" >>{folder}/fenced.txt
+exit $(cat {folder}/fence-status)
+"""
+
+
+def test_fencing_script_goes_before_a_forced_claim(make_cluster):
+    """A member hangs with its address; the operator does not wait, and a script makes sure."""
+    cluster = make_cluster(peers=0, start=False)
+    folder = cluster.net.folder / "director"
+    script = folder / "fence.sh"
+    script.write_text(FENCE.format(folder=folder))
+    script.chmod(0o755)
+
+    def fence(text):
+        return failover.failover("manual")(text).replace(
+            "  failback:", f"  fence: {script}\n  failback:"
+        )
+
+    cluster.edit("director", fence)
+    cluster.start()
+    epoch = cluster.address(ADDRESS)["epoch"]
+    cluster.adm("failover", "pause")  # else the address would be claimed by itself
+    cluster.hang(VICTIM, "main", "keeper")
+    cluster.wait_state(("suspect", "down"), [VICTIM], DEADLINE_S)
+
+    (folder / "fence-status").write_text("1")
+    cluster.net.hosts["director"].run(
+        *cluster.adm_argv(), "address", "move", ADDRESS, "m2", "--force", check=False
+    )
+    wait_for(lambda: (folder / "fenced.txt").exists(), DEADLINE_S, "the script")
+    wait_for(
+        lambda: any("fenc" in what + why for what, why in cluster.events(ADDRESS, VICTIM)),
+        DEADLINE_S,
+        "an event that says that fencing failed",
+    )
+    assert cluster.holders(ADDRESS) in ([], [VICTIM])
+
+    (folder / "fence-status").write_text("0")
+    cluster.adm("address", "move", ADDRESS, "m2", "--force")
+    row = cluster.wait_address(ADDRESS, owner="m2", state="owned")
+    assert row["epoch"] > epoch
+    assert (folder / "fenced.txt").read_text().split("\n")[:2] == [f"{VICTIM} {ADDRESS}"] * 2
+    cluster.adm("failover", "resume")
+    cluster.revive(VICTIM)
+    cluster.wait_holders(ADDRESS, ["m2"])
