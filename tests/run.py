@@ -24,7 +24,7 @@ SOURCE = Path(__file__).resolve().parents[1]
 LOGS = SOURCE / "build" / "logs"
 JOBS = os.cpu_count() or 1
 BINARY_TIMEOUT_S = 300
-NET_TIMEOUT_S = 900
+NET_TIMEOUT_S = 1500
 TAIL_LINES = 30
 
 

@@ -47,6 +47,13 @@ demo: deps
 demo-stop:
 	@$(SUDO) $(PYTHON) tests/demo.py --stop
 
+# What is preloaded into a program under test.
+PRELOADS := $(patsubst tests/preload/%.c,$(OUT)/tools/%.so,$(sort $(wildcard tests/preload/*.c)))
+tools: $(PRELOADS)
+$(OUT)/tools/%.so: tests/preload/%.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) $(CPPFLAGS_ALL) -std=c11 -O2 -g $(WARN) -fPIC -shared -o $@ $<
+
 # ---- fuzzing, long runs, figures -------------------------------------------
 
 fuzzers:
