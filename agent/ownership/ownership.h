@@ -44,6 +44,7 @@
 #define OWNERSHIP_RETRY_MAX_MS  30000 /* ever more rarely */
 #define OWNERSHIP_REPLY_GAP_MS  100   /* between answers to outdated notices for one address */
 #define OWNERSHIP_DISK_RETRY_MS 1000
+#define OWNERSHIP_LAZY_MS       200 /* what nobody waits for is not written before */
 
 struct ownership;
 
@@ -71,8 +72,8 @@ struct ownership_state {
 
 enum ownership_action_type {
 	OWNERSHIP_PERSIST,       /* write .state; then ownership_persisted(.ticket) */
-	OWNERSHIP_KEEPER_ADD,    /* .index, .force; then ownership_keeper_answer() */
-	OWNERSHIP_KEEPER_REMOVE, /* .index; likewise */
+	OWNERSHIP_KEEPER_ADD,    /* .index, .force, .epoch; then ownership_keeper_answer() */
+	OWNERSHIP_KEEPER_REMOVE, /* .index, .epoch; likewise */
 	OWNERSHIP_CLAIMED,       /* to the director: .id, .index, .epoch */
 	OWNERSHIP_REFUSED,       /* .id, .ip, .epoch, .max_epoch, .code, .why */
 	OWNERSHIP_RELEASED,      /* .id (0: of itself), .ip, .epoch, .why */
@@ -106,7 +107,10 @@ struct ownership *ownership_new(const struct ownership_conf *conf,
 				uint64_t now_ms);
 void ownership_free(struct ownership *o);
 
-/* The director took us in as this number; epoch is the cluster's. */
+/*
+ * The director took us in as this number; epoch is the cluster's. What is being taken without an
+ * order is given up: our hello did not say that it is held.
+ */
 void ownership_welcome(struct ownership *o, uint64_t now_ms, uint8_t number, uint64_t epoch);
 /* The connection is lost: orders under way go on, their answers are for nobody. */
 void ownership_disconnected(struct ownership *o, uint64_t now_ms);
@@ -122,16 +126,22 @@ void ownership_release(struct ownership *o, uint64_t now_ms, uint64_t id,
 void ownership_notice(struct ownership *o, uint64_t now_ms, const struct mesh_msg *notice,
 		      const struct endpoint *from);
 
-/* err 0: what PERSIST with that ticket, and all before it, said is on the disk. */
+/*
+ * err 0: what PERSIST with that ticket, and all before it, said is on the disk. There is never more
+ * than one PERSIST that waits for this call; what changes meanwhile goes into the next.
+ */
 void ownership_persisted(struct ownership *o, uint64_t now_ms, uint64_t ticket, int err);
 
-/* result: 0 or ERR_* of the keeper; code: MSG_REFUSED_* to be told if it failed. */
+/*
+ * result: 0 or ERR_* of the keeper; code: MSG_REFUSED_*, a constant, to be told if it failed; NULL:
+ * MSG_REFUSED_FAILED. The keeper answers in the order in which it was asked.
+ */
 void ownership_keeper_answer(struct ownership *o, uint64_t now_ms, size_t index, bool is_add,
 			     int result, const char *code, const char *why);
 void ownership_keeper_lost(struct ownership *o, uint64_t now_ms, size_t index, const char *why);
 void ownership_keeper_dropped(struct ownership *o, uint64_t now_ms, const char *why);
 
-/* What is tracked: a member that cannot do its job lets go of everything. */
+/* What is tracked: a member that cannot do its job lets go of everything but watched addresses. */
 void ownership_able(struct ownership *o, uint64_t now_ms, bool is_able, const char *why);
 
 /* In good order: lets go of everything and takes nothing any more. */

@@ -9,14 +9,29 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FILE_NAME  "agent.json"
-#define FILE_MAX   4096
-#define NUMBER_MAX 191
+#include "agent/state/state_json.h"
+
+#define FILE_NAME "agent.json"
+#define FILE_MAX  16384 /* all addresses and keys take about half of it */
+
+/* ERR_VALUE if it is longer than any that is written. */
+static int read_all(int fd, char buf[FILE_MAX], size_t *len)
+{
+	ssize_t n;
+
+	do {
+		n = read(fd, buf + *len, FILE_MAX - *len);
+		if (n > 0)
+			*len += (size_t)n;
+	} while (n > 0 && *len < FILE_MAX);
+	if (n < 0)
+		return ERR_IO;
+	return *len < FILE_MAX ? 0 : ERR_VALUE;
+}
 
 static int read_file(const char *path, char buf[FILE_MAX], size_t *len, struct errtext *why)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
+	int fd = open(path, O_RDONLY | O_CLOEXEC), err;
 
 	*len = 0;
 	if (fd < 0 && errno == ENOENT)
@@ -25,57 +40,54 @@ static int read_file(const char *path, char buf[FILE_MAX], size_t *len, struct e
 		errtext_set(why, "cannot open %s: %s", path, strerror(errno));
 		return ERR_IO;
 	}
-	n = read(fd, buf, FILE_MAX);
-	close(fd);
-	if (n < 0) {
+	err = read_all(fd, buf, len);
+	if (err == ERR_IO)
 		errtext_set(why, "cannot read %s: %s", path, strerror(errno));
-		return ERR_IO;
-	}
-	*len = (size_t)n;
-	return 0;
+	close(fd);
+	return err;
 }
 
-static int parse(json_t *json, struct agent_state *out)
+static int parse(const char *text, size_t len, struct agent_state *out)
 {
-	const char *cluster;
-	json_int_t format, number;
-	struct agent_state state = { .number = 0 };
+	json_error_t error;
+	json_t *json = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
+	int err = json != NULL ? state_from_json(json, out) : ERR_VALUE;
 
-	if (json_unpack(json, "{s:I, s:s, s:I}", "format", &format, "cluster", &cluster, "number",
-			&number) != 0)
-		return ERR_VALUE;
-	if (format > STATE_FORMAT)
-		return ERR_UNSUPPORTED;
-	if (number < 1 || number > NUMBER_MAX || strlen(cluster) >= sizeof(state.cluster))
-		return ERR_VALUE;
-	state.number = (uint8_t)number;
-	memcpy(state.cluster, cluster, strlen(cluster) + 1);
-	*out = state;
-	return 0;
+	state_json_free(json);
+	return err;
 }
 
 int state_load(const char *dir, struct agent_state *out, struct errtext *why)
 {
 	char path[PATH_MAX], buf[FILE_MAX];
-	json_error_t error;
-	json_t *json;
 	size_t len;
 	int err;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, FILE_NAME);
 	err = read_file(path, buf, &len, why);
-	if (err != 0)
-		return err;
-	memset(out, 0, sizeof(*out));
-	if (len == 0)
-		return 0;
-	json = json_loadb(buf, len, JSON_REJECT_DUPLICATES, &error);
-	err = json != NULL ? parse(json, out) : ERR_VALUE;
-	json_decref(json);
-	if (err != 0)
+	if (err == 0) {
+		memset(out, 0, sizeof(*out));
+		if (len > 0)
+			err = parse(buf, len, out);
+	}
+	wipe(buf, sizeof(buf));
+	if (err != 0 && err != ERR_IO)
 		errtext_set(why, "%s is %s: remove it, the director will tell again", path,
 			    err == ERR_UNSUPPORTED ? "from a newer version" : "damaged");
 	return err;
+}
+
+static int write_all(int fd, const char *text, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, text, len);
+
+		if (n < 0)
+			return ERR_IO;
+		text += n;
+		len -= (size_t)n;
+	}
+	return 0;
 }
 
 /* Written beside, made durable, put in place, and that made durable too. */
@@ -88,7 +100,7 @@ static int replace_file(const char *dir, const char *text, struct errtext *why)
 	snprintf(path, sizeof(path), "%s/%s", dir, FILE_NAME);
 	snprintf(tmp, sizeof(tmp), "%s/%s.tmp", dir, FILE_NAME);
 	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0 || write(fd, text, len) != (ssize_t)len || fsync(fd) != 0)
+	if (fd < 0 || write_all(fd, text, len) != 0 || fsync(fd) != 0)
 		err = ERR_IO;
 	if (fd >= 0 && close(fd) != 0)
 		err = ERR_IO;
@@ -106,16 +118,43 @@ static int replace_file(const char *dir, const char *text, struct errtext *why)
 
 int state_save(const char *dir, const struct agent_state *state, struct errtext *why)
 {
-	json_t *json = json_pack("{s:i, s:s, s:i}", "format", STATE_FORMAT, "cluster",
-				 state->cluster, "number", (int)state->number);
-	char *text = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
+	json_t *json;
+	char *text;
 	int err = ERR_NO_MEMORY;
 
-	if (text != NULL)
+	if (!state_is_valid(state)) {
+		errtext_set(why, "a state that could not be read again is not written");
+		return ERR_VALUE;
+	}
+	json = state_to_json(state);
+	text = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
+	if (text != NULL) {
 		err = replace_file(dir, text, why);
-	else
+		wipe(text, strlen(text));
+	} else {
 		errtext_set(why, "out of memory");
+	}
 	free(text);
-	json_decref(json);
+	state_json_free(json);
 	return err;
+}
+
+void state_take_homes(struct agent_state *state, const struct ownership_conf *conf)
+{
+	struct ownership_state *own = &state->ownership;
+
+	if (state->format != 1)
+		return;
+	for (size_t i = 0; i < conf->n && own->n < KEEPER_ADDRESSES_MAX; i++) {
+		if (!conf->addresses[i].is_home)
+			continue;
+		own->records[own->n++] =
+		    (struct ownership_record){ .ip = conf->addresses[i].ip, .is_ours = true };
+	}
+}
+
+void state_wipe(struct agent_state *state)
+{
+	for (size_t i = 0; i < MESH_KEYS_MAX; i++)
+		key_wipe(&state->keys[i].key);
 }

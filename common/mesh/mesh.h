@@ -23,6 +23,8 @@
 #define MESH_PORT       7401
 #define MESH_KEY_MIN    16
 #define MESH_KEYS_MAX   4
+#define MESH_NUMBER_MAX 191
+#define MESH_EPOCH_MAX  (((uint64_t)1 << 53) - 1) /* as in the control protocol */
 
 /* Groups of claim notices, which stay on the link: RFC 2365 (with TTL 1) and RFC 4291, 2.7. */
 #define MESH_GROUP_V4 "239.255.87.87"
@@ -39,7 +41,8 @@ struct mesh_msg {
 	uint8_t number;    /* of the sender, 1-191 */
 	uint64_t boot_id;  /* of the sender */
 	struct ip address; /* the service address asked for or claimed; never IP_NONE */
-	uint64_t epoch; /* NOTICE: of the claim; ANSWER: of the sender's claim, 0: none; else 0 */
+	/* NOTICE: of the claim, from 1 on; ANSWER: of the sender's claim, 0: none; PROBE: 0. */
+	uint64_t epoch;
 	uint8_t nonce[MESH_NONCE_SIZE]; /* PROBE and its ANSWER: drawn by the prober; else 0 */
 };
 
@@ -49,7 +52,8 @@ MUST_USE int mesh_encode(const struct mesh_msg *m, struct bytes key, uint8_t out
 /*
  * Verifies the MAC under any of the keys (up to MESH_KEYS_MAX: around a rotation there are two),
  * in constant time, before it reads anything else. Returns 0, ERR_TRUNCATED or ERR_TOO_LONG
- * (another size), ERR_AUTH, ERR_UNSUPPORTED (version or type), ERR_VALUE, ERR_CRYPTO.
+ * (another size), ERR_AUTH, ERR_UNSUPPORTED (version or type), ERR_VALUE (a field, or a key that is
+ * too short), ERR_CRYPTO.
  */
 MUST_USE int mesh_decode(struct bytes datagram, const struct bytes *keys, size_t n_keys,
 			 struct mesh_msg *out);

@@ -3,18 +3,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "agent/agent_report.h"
 #include "agent/inside/inside.h"
 #include "agent/load/cpu.h"
-#include "agent/state/state.h"
 
 /* The small parts of the agent that need no network. */
 
@@ -121,97 +116,6 @@ static void test_cpu(void **state)
 	assert_true(now.total > 0);
 }
 
-struct folder {
-	char path[64];
-};
-
-static int make_folder(void **state)
-{
-	static struct folder f;
-
-	snprintf(f.path, sizeof(f.path), "/tmp/waypost-state-XXXXXX");
-	*state = &f;
-	return mkdtemp(f.path) != NULL ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-	const struct folder *f = *state;
-	char path[128];
-
-	snprintf(path, sizeof(path), "%s/agent.json", f->path);
-	unlink(path);
-	return rmdir(f->path);
-}
-
-static void write_state(const struct folder *f, const char *text)
-{
-	char path[128];
-	FILE *out;
-
-	snprintf(path, sizeof(path), "%s/agent.json", f->path);
-	out = fopen(path, "we");
-	assert_non_null(out);
-	assert_true(fputs(text, out) >= 0);
-	assert_int_equal(fclose(out), 0);
-}
-
-static void test_state_round_trip(void **state)
-{
-	const struct folder *f = *state;
-	struct agent_state out = { .number = 9 }, in = { "demo", 191 };
-	struct errtext why = { "" };
-	struct stat st;
-	char path[128];
-
-	assert_int_equal(state_load(f->path, &out, &why), 0); /* no file yet */
-	assert_int_equal(out.number, 0);
-	assert_int_equal(state_save(f->path, &in, &why), 0);
-	assert_int_equal(state_load(f->path, &out, &why), 0);
-	assert_int_equal(out.number, 191);
-	assert_string_equal(out.cluster, "demo");
-	snprintf(path, sizeof(path), "%s/agent.json", f->path);
-	assert_int_equal(stat(path, &st), 0);
-	assert_int_equal(st.st_mode & 0777, 0600);
-}
-
-static void test_bad_state_files(void **state)
-{
-	static const struct {
-		const char *text;
-		int err;
-	} cases[] = {
-		{ "{", ERR_VALUE },
-		{ "[]", ERR_VALUE },
-		{ "{\"format\":1,\"cluster\":\"a\"}", ERR_VALUE },
-		{ "{\"format\":1,\"cluster\":\"a\",\"number\":0}", ERR_VALUE },
-		{ "{\"format\":1,\"cluster\":\"a\",\"number\":192}", ERR_VALUE },
-		{ "{\"format\":1,\"cluster\":\"a\",\"number\":\"1\"}", ERR_VALUE },
-		{ "{\"format\":1,\"cluster\":\"a\",\"number\":1,\"number\":2}", ERR_VALUE },
-		{ "{\"format\":2,\"cluster\":\"a\",\"number\":1}", ERR_UNSUPPORTED },
-	};
-	const struct folder *f = *state;
-
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct agent_state out;
-		struct errtext why = { "" };
-
-		write_state(f, cases[i].text);
-		assert_int_equal(state_load(f->path, &out, &why), cases[i].err);
-		assert_non_null(strstr(why.text, "agent.json"));
-	}
-}
-
-static void test_state_nowhere(void **state)
-{
-	struct agent_state s = { "demo", 1 };
-	struct errtext why = { "" };
-
-	(void)state;
-	assert_int_equal(state_save("/nonexistent/folder", &s, &why), ERR_IO);
-	assert_non_null(strstr(why.text, "/nonexistent/folder"));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -219,9 +123,6 @@ int main(void)
 		cmocka_unit_test(test_inside_never_invents),
 		cmocka_unit_test(test_inside_table),
 		cmocka_unit_test(test_cpu),
-		cmocka_unit_test_setup_teardown(test_state_round_trip, make_folder, remove_folder),
-		cmocka_unit_test_setup_teardown(test_bad_state_files, make_folder, remove_folder),
-		cmocka_unit_test(test_state_nowhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
