@@ -171,7 +171,7 @@ def test_member_that_boots_alone_leaves_what_it_lost(make_cluster):
     cluster.wait_holders(layout.home_address("m2"), ["m2"])
     assert not watching.events(start, what="probed", address=ADDRESS, who=VICTIM)
     cluster.start_director()
-    cluster.wait_active(deadline_s=DEADLINE_S)
+    cluster.wait_back(*layout.MEMBERS)
     cluster.wait_address(ADDRESS, owner="m2", state="owned")
     assert cluster.holders(ADDRESS) == ["m2"]
 
@@ -223,7 +223,7 @@ def test_director_with_a_store_from_an_old_backup(make_cluster):
     shutil.copytree(backup, state)
     start = now_us()
     cluster.start_director()
-    cluster.wait_active(deadline_s=DEADLINE_S)
+    cluster.wait_back(*layout.MEMBERS)
     row = cluster.wait_address(ADDRESS, DEADLINE_S, owner="m2", state="owned")
     assert row["epoch"] == highest, row
     assert cluster.holders(ADDRESS) == ["m2"]

@@ -41,7 +41,7 @@ def test_moved_address_stays_when_its_home_comes_back(make_cluster):
     cluster.wait_state("down", [VICTIM], DEADLINE_S)
     back = now_us()
     cluster.restore_power(VICTIM)
-    cluster.wait_active(deadline_s=DEADLINE_S)
+    cluster.wait_back(VICTIM)
     while now_us() < back + 2 * HOLD_DOWN_S * 1000000:
         assert cluster.holders(ADDRESS) == ["m2"]
 
@@ -68,7 +68,7 @@ def test_address_goes_home_after_the_hold_down(make_cluster):
     newer = watching.wait_answer(ADDRESS, died, DEADLINE_S, besides=VICTIM).who
     cluster.wait_address(ADDRESS, owner=newer, state="owned")
     cluster.restore_power(VICTIM)
-    cluster.wait_active(deadline_s=DEADLINE_S)
+    cluster.wait_back(VICTIM)
     active = now_us()
     home = watching.wait_answer(ADDRESS, active, DEADLINE_S, besides=newer)
     assert home.who == VICTIM
@@ -84,7 +84,7 @@ def test_manual_failback_waits_for_the_operator(make_cluster):
     newer = watching.wait_answer(ADDRESS, died, DEADLINE_S, besides=VICTIM).who
     cluster.wait_address(ADDRESS, owner=newer, state="owned")
     cluster.restore_power(VICTIM)
-    cluster.wait_active(deadline_s=DEADLINE_S)
+    cluster.wait_back(VICTIM)
     back = now_us()
     while now_us() < back + 2 * failover.HOLD_DOWN_S * 1000000:
         assert cluster.holders(ADDRESS) == [newer]

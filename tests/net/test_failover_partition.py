@@ -265,7 +265,7 @@ def test_two_members_without_a_witness(make_cluster):
     cluster.adm("address", "move", ADDRESS, "m2", "--force")
     cluster.wait_address(ADDRESS, owner="m2", state="owned")
     cluster.restore_power("m1")
-    cluster.wait_active(["m1", "m2"], DEADLINE_S)
+    cluster.wait_back("m1")
     assert cluster.holders(ADDRESS) == ["m2"]  # it was put there, so it stays
     cluster.adm("address", "move", ADDRESS, "home")
     cluster.wait_holders(ADDRESS, ["m1"])
