@@ -5,7 +5,7 @@ import shlex
 
 from lib import failover, layout
 from lib.wait import wait_for
-from lib.yamltext import set_block, set_value
+from lib.yamltext import set_block
 
 VICTIM = "m1"
 ADDRESS = layout.home_address(VICTIM)
@@ -150,7 +150,9 @@ def test_address_that_nobody_can_take(make_cluster):
         peers=0,
         edits={
             "director": failover.failover(),
-            "m1": lambda text: set_value(text, "claim", "none"),
+            "m1": lambda text: set_block(
+                text, "home", block("home", [f"{{address: {ADDRESS}, claim: none}}"])
+            ),
         },
         start=False,
     )
