@@ -212,6 +212,7 @@ def test_all_members_but_one_at_once_and_back(make_cluster):
 
 def two_members(witness):
     return {
+        "members": failover.adopting(*map(layout.home_address, ("m1", "m2"))),
         "director": failover.both(
             failover.only_members("m1", "m2"), failover.failover(witness=witness)
         )
