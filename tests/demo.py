@@ -217,9 +217,9 @@ def bring_back(cluster, watching, victim, how):
         cluster.restore_power(victim)
     else:
         cluster.restart_agent(victim)
-    cluster.wait_active()
+    cluster.wait_back(victim)
     owner = cluster.address(address)["owner"]
-    say(f"{victim} is back and active after {(now_us() - start) / 1000:.0f} ms; {address} is still")
+    say(f"{victim} is back after {(now_us() - start) / 1000:.0f} ms; {address} is still")
     say(f"with {owner}, until {victim} has been there for as long as failover.hold-down-s")
     say(f"$ clusteradm address move {address} home")
     cluster.adm("address", "move", address, "home")

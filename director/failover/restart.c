@@ -139,7 +139,8 @@ static void take_entry(struct coordinator *c, struct coord_address *a, size_t me
 {
 	bool is_own = e != NULL && e->claim == MSG_CLAIM_NONE && a->home == member;
 
-	if (is_possible(e))
+	/* With claim none its keeper looks, by order, whether the operator put it there. */
+	if (is_possible(e) || is_own)
 		coord_set_add(&a->can, member);
 	else
 		coord_set_remove(&a->can, member);

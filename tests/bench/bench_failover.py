@@ -72,7 +72,7 @@ def measure(cluster, watching, scenario, victim):
         flush=True,
     )
     scenario.repair(cluster, victim)
-    cluster.wait_active()
+    cluster.wait_back(victim)
     if cluster.address(address)["owner"] != victim:
         cluster.adm("address", "move", address, "home")
     cluster.wait_home()

@@ -48,6 +48,7 @@ class AddressWatch:
     kinds: str = "ip"
     interval_ms: int = 5
     seen: list = field(default_factory=list)
+    claims: dict = field(default_factory=dict)  # address -> (epoch, owner) when it began, if known
 
     def __post_init__(self):
         name = f"addrwatch-{len(self.host.processes)}"

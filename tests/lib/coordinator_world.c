@@ -140,7 +140,7 @@ void cluster_hello(size_t member)
 			.address = cluster_ip(i),
 			.link = "eth0",
 			.claim = is_home && m->is_fixed ? MSG_CLAIM_NONE : MSG_CLAIM_L2,
-			.held = m->held[i] != 0 || (is_home && m->is_fixed),
+			.held = m->held[i] != 0 || (is_home && m->is_fixed && !m->is_unseen),
 			.epoch = m->held[i],
 		};
 	}

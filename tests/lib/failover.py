@@ -7,6 +7,7 @@ from .yamltext import set_block
 
 WITNESS = layout.ROUTER_ADDRESS
 HOLD_DOWN_S = 1
+KINDS = {"i": "ike", "p": "ping", "a": "arp"}
 
 
 def failover(failback="auto", hold_down_s=HOLD_DOWN_S, witness=(WITNESS,)):
@@ -21,6 +22,12 @@ def only_members(*members):
     """An edit of director.yaml: the cluster has these members."""
     lines = [f"  - {{name: {name}, home: [{layout.home_address(name)}]}}" for name in members]
     return lambda text: set_block(text, "members", "\n".join(["members:", *lines]))
+
+
+def adopting(*addresses):
+    """An edit of agent.yaml: may take these over, its own among them or not."""
+    lines = [f'  - {{address: "{address}", link: eth0, claim: l2}}' for address in addresses]
+    return lambda text: set_block(text, "adopt", "\n".join(["adopt:", *lines]))
 
 
 def both(*edits):
@@ -41,7 +48,8 @@ def watch(cluster, *members, kinds="ip"):
     addresses = [layout.home_address(member) for member in members]
     watching = AddressWatch(cluster.net, cluster.net.hosts["gw"], addresses, kinds)
     for member, address in zip(members, addresses):
-        watching.wait_answerer(address, member)
+        watching.wait_answerer(address, member, kind=KINDS[kinds[0]])
+        watching.claims[address] = (cluster.address(address)["epoch"], member)
     return watching
 
 
@@ -55,9 +63,12 @@ def assert_epochs_unique(watching):
 
 
 def assert_epochs_rise(watching, address):
-    """Each new claimant of an address had a higher epoch than the one before."""
-    changes = []
+    """Each new claim of an address had a higher epoch than all before.
+
+    Old ones may be repeated: by who was cut off, or hung, and does not know it yet.
+    """
+    claims = [watching.claims[address]]
     for notice in watching.events(what="notice", address=address):
-        if not changes or changes[-1][1] != notice.who:
-            changes.append((notice.epoch, notice.who))
-    assert changes == sorted(changes), changes
+        if (notice.epoch, notice.who) not in claims:
+            claims.append((notice.epoch, notice.who))
+    assert claims == sorted(claims), claims

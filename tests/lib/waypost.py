@@ -203,6 +203,13 @@ class Cluster:
     def wait_active(self, members=layout.MEMBERS, deadline_s=START_DEADLINE_S):
         self.wait_state("active", members, deadline_s)
 
+    def is_heard(self, member):
+        return self.members()[member]["state"] in ("joining", "active")
+
+    def wait_back(self, *members, deadline_s=START_DEADLINE_S):
+        """Wait until these are heard; a member whose home address is elsewhere is joining."""
+        self.wait_state(("joining", "active"), members, deadline_s)
+
     def wait_state(self, states, members, deadline_s):
         """Wait until each of the members is in the state, or in one of the states."""
         wanted = {states} if isinstance(states, str) else set(states)
@@ -263,7 +270,7 @@ class Cluster:
         self.agents[member].signal(signal.SIGCONT)
 
     def revive(self, member):
-        """What hung goes on. If it ends upon that, it is started again; until it is active."""
+        """What hung goes on. If it ends upon that, it is started again; until it is heard."""
         self.unhang(member)
         resumed = now_us()
 
@@ -273,9 +280,9 @@ class Cluster:
                 self.start_agent(member)
             # Main may be heard once more before it finds that its keeper is gone.
             is_settled = now_us() > resumed + REVIVED_US
-            return is_settled and agent.pids() and self.members()[member]["state"] == "active"
+            return is_settled and agent.pids() and self.is_heard(member)
 
-        wait_for(is_back, START_DEADLINE_S, lambda: f"{member} active: {self.describe()}")
+        wait_for(is_back, START_DEADLINE_S, lambda: f"{member} is back: {self.describe()}")
         self.expect_dead.discard(member)
 
     def cut_power(self, member):

@@ -116,9 +116,10 @@ def test_addresses_of_one_member_spread_over_the_others(make_cluster):
         ]
         return set_block(text, "home", "\n".join(["home:", *lines]))
 
+    everything = [*map(layout.home_address, layout.MEMBERS), second]
     cluster = make_cluster(
         peers=0,
-        edits={"members": adopting(second), "director": director, "m1": home},
+        edits={"members": failover.adopting(*everything), "director": director, "m1": home},
     )
     addresses = [layout.home_address("m1"), second]
     planned = [cluster.address(address)["successors"][0] for address in addresses]
@@ -127,13 +128,6 @@ def test_addresses_of_one_member_spread_over_the_others(make_cluster):
     for address, member in zip(addresses, planned):
         cluster.wait_address(address, owner=member, state="owned")
         cluster.wait_holders(address, [member])
-
-
-def adopting(*more):
-    """An edit of agent.yaml: may take every home address and these."""
-    addresses = [*map(layout.home_address, layout.MEMBERS), *more]
-    lines = [f"  - {{address: {address}, link: eth0, claim: l2}}" for address in addresses]
-    return lambda text: set_block(text, "adopt", "\n".join(["adopt:", *lines]))
 
 
 def test_adopted_address_sends_peers_on(make_cluster):

@@ -5,7 +5,7 @@ import shlex
 
 from lib import failover, layout
 from lib.wait import wait_for
-from lib.yamltext import set_block, set_value
+from lib.yamltext import set_block
 
 VICTIM = "m1"
 ADDRESS = layout.home_address(VICTIM)
@@ -35,10 +35,7 @@ def home6(text):
     return set_block(text, "home", block("home", entries))
 
 
-def adopt6(text):
-    addresses = [*map(layout.home_address, layout.MEMBERS), f"\"{ADDRESS6}\""]
-    entries = [f"{{address: {address}, link: eth0}}" for address in addresses]
-    return set_block(text, "adopt", block("adopt", entries))
+ADOPT6 = failover.adopting(*map(layout.home_address, layout.MEMBERS), ADDRESS6)
 
 
 def neighbour6(cluster):
@@ -56,7 +53,7 @@ def pings6(cluster):
 
 
 def test_ipv6_address_moves_and_yields(make_cluster):
-    edits = {"director": director6, "members": adopt6, "m1": lambda text: adopt6(home6(text))}
+    edits = {"director": director6, "members": ADOPT6, "m1": home6}
     cluster = make_cluster(peers=0, edits=edits, start=False)
     hosts = cluster.net.hosts
     hosts["gw"].ip("addr", "add", "2001:db8::1/64", "dev", "eth0")
@@ -150,7 +147,9 @@ def test_address_that_nobody_can_take(make_cluster):
         peers=0,
         edits={
             "director": failover.failover(),
-            "m1": lambda text: set_value(text, "claim", "none"),
+            "m1": lambda text: set_block(
+                text, "home", block("home", [f"{{address: {ADDRESS}, claim: none}}"])
+            ),
         },
         start=False,
     )

@@ -212,6 +212,7 @@ def test_all_members_but_one_at_once_and_back(make_cluster):
 
 def two_members(witness):
     return {
+        "members": failover.adopting(*map(layout.home_address, ("m1", "m2"))),
         "director": failover.both(
             failover.only_members("m1", "m2"), failover.failover(witness=witness)
         )
@@ -265,7 +266,7 @@ def test_two_members_without_a_witness(make_cluster):
     cluster.adm("address", "move", ADDRESS, "m2", "--force")
     cluster.wait_address(ADDRESS, owner="m2", state="owned")
     cluster.restore_power("m1")
-    cluster.wait_active(["m1", "m2"], DEADLINE_S)
+    cluster.wait_back("m1")
     assert cluster.holders(ADDRESS) == ["m2"]  # it was put there, so it stays
     cluster.adm("address", "move", ADDRESS, "home")
     cluster.wait_holders(ADDRESS, ["m1"])

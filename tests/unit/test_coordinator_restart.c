@@ -443,6 +443,29 @@ static void test_claim_none(void **state)
 	cluster_expect_owner(1, 1);
 }
 
+/* The agent says that it is there when its keeper has looked, and that it does by order. */
+static void test_claim_none_is_looked_for(void **state)
+{
+	const struct coordinator_action *claim;
+
+	(void)state;
+	be_new();
+	world.members[1].is_fixed = world.members[1].is_unseen = true;
+	cluster_start();
+	for (size_t i = 0; i < 3; i++)
+		cluster_join(i);
+	claim = cluster_last(COORDINATOR_CLAIM, 1);
+	assert_non_null(claim);
+	assert_int_equal(claim->member, 1);
+	cluster_expect_owner(1, 1);
+	assert_int_equal(cluster_address(1)->n_successors, 0);
+	assert_int_equal(cluster_move(1, 0, false), ERR_VALUE);
+	cluster_forget();
+	cluster_kill(1);
+	cluster_run(5000);
+	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -466,6 +489,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_bye_while_settling, start, stop),
 		cmocka_unit_test_setup_teardown(test_move_while_settling, start, stop),
 		cmocka_unit_test_setup_teardown(test_claim_none, start, stop),
+		cmocka_unit_test_setup_teardown(test_claim_none_is_looked_for, start, stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
