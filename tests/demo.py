@@ -219,8 +219,10 @@ def bring_back(cluster, watching, victim, how):
         cluster.restart_agent(victim)
     cluster.wait_back(victim)
     owner = cluster.address(address)["owner"]
-    say(f"{victim} is back after {(now_us() - start) / 1000:.0f} ms; {address} is still")
-    say(f"with {owner}, until {victim} has been there for as long as failover.hold-down-s")
+    say(
+        f"{victim} is back after {(now_us() - start) / 1000:.0f} ms. {owner} keeps {address} until "
+        f"{victim} has been there for\nfailover.hold-down-s, or until an operator says so:"
+    )
     say(f"$ clusteradm address move {address} home")
     cluster.adm("address", "move", address, "home")
     cluster.wait_home()

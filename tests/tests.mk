@@ -40,8 +40,12 @@ check-net: programs tools
 	+@$(SUBMAKE) VARIANT=asan programs tools
 	@$(SUDO) env WAYPOST_BUILD=$(OUT) $(PYTEST) tests/net $(ARGS)
 
+# Without the libraries of the tests: who runs the demo need not have cmocka.
+ADDRWATCH := $(OUT)/tools/addrwatch
+$(ADDRWATCH): $(OUT)/obj/tests/tools/addrwatch.o $(OUT)/obj/tests/lib/captures.o $(LIB_COMMON) ; $(link)
+
 demo: deps
-	+@$(SUBMAKE) all
+	+@$(SUBMAKE) all $(ADDRWATCH)
 	@$(SUDO) env WAYPOST_BUILD=$(OUT) $(PYTHON) tests/demo.py $(if $(filter 1,$(KEEP)),--keep)
 
 demo-stop:

@@ -4,6 +4,7 @@
 from lib import failover, layout
 from lib.addrwatch import now_us
 from lib.wait import wait_for
+from lib.yamltext import set_block
 
 VICTIM = "m1"
 ADDRESS = layout.home_address(VICTIM)
@@ -270,3 +271,30 @@ def test_two_members_without_a_witness(make_cluster):
     assert cluster.holders(ADDRESS) == ["m2"]  # it was put there, so it stays
     cluster.adm("address", "move", ADDRESS, "home")
     cluster.wait_holders(ADDRESS, ["m1"])
+
+
+def test_successor_that_is_not_reached_hands_on(make_cluster):
+    """It can claim, but no next hop answers from the address: another one gets it."""
+    router = layout.ROUTER_ADDRESS
+    cluster = make_cluster(
+        peers=0,
+        edits={
+            "director": failover.failover(witness=[]),
+            "members": lambda text: set_block(text, "next-hops", f"next-hops: [{router}]"),
+        },
+    )
+    hosts = cluster.net.hosts
+    watching = failover.watch(cluster, VICTIM)
+    first, second = cluster.address(ADDRESS)["successors"]
+    cluster.net.part(hosts[first], hosts["gw"])
+    died = cluster.cut_power(VICTIM)
+    assert watching.wait_answer(ADDRESS, died, DEADLINE_S, besides=VICTIM).who == second
+    row = cluster.wait_address(ADDRESS, owner=second, state="owned")
+    cluster.wait_holders(ADDRESS, [second])
+    said = cluster.events(ADDRESS)
+    assert any(first in what and "not-reached" in why for what, why in said), said
+    assert row["epoch"] > watching.claims[ADDRESS][0] + 1  # the first one's was another
+    cluster.net.heal()
+    cluster.restore_power(VICTIM)
+    cluster.wait_home()
+    failover.assert_epochs_unique(watching)
