@@ -109,6 +109,7 @@ def test_power_cut_leaves_nothing_but_files(net):
     second.ip("addr", "add", "192.0.2.77/32", "dev", "eth0")
     (second.folder / "disk").write_text("as it was")
     process = second.start("stubborn", ["sh", "-c", "trap '' TERM; while :; do sleep 1; done"])
+    wait_for(second.pids, 5, "the process in the namespace")
     net.cut_power(second)
     assert second.pids() == [] and not process.is_running()
     net.restore_power(second)
