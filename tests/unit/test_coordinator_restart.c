@@ -279,7 +279,10 @@ static void test_restored_store(void **state)
 		assert_int_equal(world.records[i].epoch, 8000 + i);
 	}
 	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 0);
-	/* The next order is above what anybody has seen. */
+	/* The next order is above what anybody has seen, but not above what nobody can have seen.
+	 */
+	coordinator_released(world.coordinator, world.now, 2, 0,
+			     &(struct msg_released){ cluster_ip(1), MSG_INT_MAX, "wrong" });
 	cluster_gone(1);
 	assert_int_equal(cluster_last(COORDINATOR_CLAIM, NOBODY)->epoch, 8501);
 }
