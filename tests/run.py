@@ -94,7 +94,7 @@ def build(variant, *targets):
     if status == 0:
         return Result(passed=1)
     print(tail(output))
-    return Result(failed=1, notes=[f"{' '.join(argv)}: see build/logs/{name}.log"])
+    return Result(failed=1, notes=[f"{' '.join(map(str, argv))}: see build/logs/{name}.log"])
 
 
 # ---- cmocka ----------------------------------------------------------------------
@@ -117,9 +117,9 @@ def count_cmocka(name, status, output):
     return Result(len(passed), failed, notes, skipped, {f"{name}.{test}" for test in passed})
 
 
-def run_binary(variant, path):
+def run_binary(variant, path, env=None):
     # Leaks are found at the end, undefined behaviour where it happens.
-    env = {"UBSAN_OPTIONS": "print_stacktrace=1"}
+    env = {"UBSAN_OPTIONS": "print_stacktrace=1", **(env or {})}
     log = f"{variant}-{path.name}"
     status, output = run_logged(log, [path], BINARY_TIMEOUT_S, env)
     result = count_cmocka(path.name, status, output)
@@ -152,6 +152,28 @@ def layer_build():
 
 def layer_unit():
     return unit_tests("release")
+
+
+# Unit tests that go on for as long as they are told: more seeds, more peers.
+SIMULATIONS = {
+    "test_pair_sim": {"PAIR_SEEDS": "10000", "PAIR_SECONDS": "60"},
+    "test_days": {"CROWD_PEERS": "1000"},
+}
+
+
+def layer_sim():
+    paths = {name: SOURCE / "build" / "release" / "unit" / name for name in SIMULATIONS}
+    result = build("release", *(path.relative_to(SOURCE) for path in paths.values()))
+    if result.failed:
+        return result
+    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
+        runs = [
+            pool.submit(run_binary, "release", paths[name], env)
+            for name, env in SIMULATIONS.items()
+        ]
+        for run in runs:
+            result.add(run.result())
+    return result
 
 
 def layer_clang():
@@ -228,6 +250,7 @@ def layer_net():
 LAYERS = {
     "build": layer_build,
     "unit": layer_unit,
+    "sim": layer_sim,
     "clang": layer_clang,
     "fuzz": layer_fuzz,
     "asan": layer_asan,

@@ -47,6 +47,7 @@ static void check_repeated(enum pair_op op, enum pair_side side, size_t children
 	}
 	pair_run(&p, SETTLE_MS);
 	pair_check(&p);
+	assert_int_equal(p.end[INITIATOR].peer.ref, 1);
 	for (int k = 0; k < 2; k++) {
 		assert_int_equal(p.end[k].esp_homeless, 0);
 		assert_true(p.end[k].esp_received > 10000);

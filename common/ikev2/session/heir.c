@@ -14,6 +14,9 @@
 /* The Delete for what was rekeyed comes at once; a lost one is repeated for minutes. */
 #define REPLACED_MS 180000
 
+/* A peer that rekeys on and on and deletes nothing keeps so many old ones, not those of minutes. */
+#define REPLACED_MAX 4
+
 struct ike_sa *heir_new(struct ike_core *c, const struct ike_sa *old, bool is_initiator,
 			uint64_t peer_spi, uint64_t now_ms)
 {
@@ -39,6 +42,17 @@ int heir_derive(struct ike_core *c, const struct ike_sa *old, struct ike_sa *hei
 			      ni, nr, g_ir, heir->spi_i, heir->spi_r, &heir->keys);
 }
 
+/* Of those before old, which is the newest of them, only a few stay. */
+static void bound_replaced(struct ike_core *c, const struct ike_sa *old, uint64_t now_ms)
+{
+	struct ike_sa *before = ike_sa_find(c, old->old_spi);
+
+	for (int n = 1; before != NULL && n < REPLACED_MAX; n++)
+		before = ike_sa_find(c, before->old_spi);
+	if (before != NULL && before->state == SA_REPLACED)
+		ike_sa_close(c, before, now_ms, REASON_REKEYED);
+}
+
 void heir_inherit(struct ike_core *c, struct ike_sa *old, struct ike_sa *heir, uint64_t now_ms)
 {
 	heir->children = old->children;
@@ -52,6 +66,7 @@ void heir_inherit(struct ike_core *c, struct ike_sa *old, struct ike_sa *heir, u
 	heir->is_redirectable = old->is_redirectable;
 	heir->is_behind_nat = old->is_behind_nat;
 	heir->is_initial_contact = old->is_initial_contact;
+	heir->ref = old->ref;
 	heir->since_ms = old->since_ms;
 	heir->sent_ms = old->sent_ms;
 	heir->moved_ms = old->moved_ms;
@@ -65,6 +80,7 @@ void heir_inherit(struct ike_core *c, struct ike_sa *old, struct ike_sa *heir, u
 	count(c, COUNT_IKE_REKEYED);
 	action_peer_rekeyed(c, heir, old->own_spi);
 	ike_sa_set_due(c, old, now_ms + REPLACED_MS);
+	bound_replaced(c, old, now_ms);
 	ike_sa_arm(c, heir);
 }
 

@@ -89,6 +89,7 @@ static void take_malformed(struct ike_core *c, struct ike_sa *sa, uint64_t now_m
 		return;
 	}
 	sa->rx_next++;
+	stored_free(&sa->last_response);
 	respond_notify(c, sa, req->path, req->header.exchange, req->header.message_id,
 		       is_critical ? NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD : NOTIFY_INVALID_SYNTAX,
 		       is_critical ? data : (struct bytes){ NULL, 0 });
