@@ -255,5 +255,9 @@ class Cluster:
         """{identity: row of GET /v1/peers}"""
         return {row["identity"]: row for row in self.adm_json("peers")["peers"]}
 
+    def sas(self, *args):
+        """IKE SAs with their Child SAs, of all active members or as the arguments say."""
+        return self.adm_json("sas", *args)
+
     def placement(self, address):
         return self.adm_json("placement", address)
