@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What clusteradm shows of SAs is what a stock strongSwan at the other end says of them."""
 
+import signal
+
 from lib import layout
 from lib.wait import wait_for
 
@@ -117,8 +119,21 @@ def test_says_why_it_was_rekeyed(make_cluster):
     assert "times, last" in cluster.adm("sas")
 
 
+def ask(cluster, *args):
+    return cluster.net.hosts["director"].run(*cluster.adm_argv(), "sas", *args, check=False)
+
+
 def test_member_that_cannot_be_asked(make_cluster):
-    cluster, _ = start_one(make_cluster)
+    cluster, peer = start_one(make_cluster)
     for args in (["--member", "nobody"], ["--peer", ""], ["--member", "m1", "more"]):
-        result = cluster.net.hosts["director"].run(*cluster.adm_argv(), "sas", *args, check=False)
+        result = ask(cluster, *args)
         assert result.returncode != 0 and result.stderr, args
+
+    # One that hangs: said so in time, and the others can be asked meanwhile.
+    serving = layout.member_of_home(peer.sa().remote_host)
+    hung = next(name for name in layout.MEMBERS if name != serving)
+    cluster.expect_dead.add(hung)
+    cluster.agents[hung].signal(signal.SIGSTOP)
+    result = ask(cluster, "--member", hung)
+    assert result.returncode == 1 and "no answer came in time" in result.stderr, result
+    assert len(cluster.sas("--member", serving)) == 1
