@@ -191,6 +191,7 @@ bool core_rekey_ike(struct ike_core *c, uint64_t now_ms, uint64_t spi)
 	if (sa == NULL)
 		return false;
 	sa->rekey_due_ms = NO_TIME;
+	sa->wanted = REKEY_OPERATOR;
 	task_add(c, sa, TASK_REKEY_IKE, 0);
 	return begin(c, sa, now_ms);
 }
@@ -204,6 +205,7 @@ static bool ask_for_child(struct ike_core *c, uint64_t now_ms, uint64_t child_id
 	if (child == NULL || child->state != CHILD_INSTALLED || child->sa->state != SA_ESTABLISHED)
 		return false;
 	child->rekey_due_ms = NO_TIME;
+	child->wanted = REKEY_OPERATOR;
 	task_add(c, child->sa, type, child_id);
 	return begin(c, child->sa, now_ms);
 }
