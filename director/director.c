@@ -10,9 +10,7 @@
 #include "director/store/events.h"
 
 /* How often changes of load, and what the workers have placed, reach the placement table. */
-#define PUBLISH_MS  100
-/* From suspect to down, as a multiple of the time to suspect. */
-#define DOWN_FACTOR 3
+#define PUBLISH_MS 100
 
 /* Events that are written to the store in one transaction. */
 #define EVENTS_AT_ONCE 32
@@ -204,7 +202,6 @@ static int fill_registry(struct director *d)
 	const struct director_conf *conf = d->res.conf;
 	const struct registry_conf registry_conf = {
 		.suspect_ms = director_conf_suspect_ms(conf),
-		.down_ms = director_conf_suspect_ms(conf) * DOWN_FACTOR,
 	};
 
 	d->registry = registry_new(&registry_conf);

@@ -22,11 +22,16 @@
  * addresses by up to three others, again and again until it is heard or the matter is settled
  * (agent and link: does anything answer; a prober without its reference abstains):
  *
- *   agent answers         isolated: peers still reach it, nothing moves
- *   neither answers       down: its addresses go to their successors
- *   link only             hung or dead agent: asked again until its keeper or the kernel's
- * lifetimes have taken the address away, fence_ms at most; then down all abstain           nothing
- * is known: suspect bye, gone, released   claimed by a successor at once
+ *   agent answers          isolated: peers still reach it, nothing moves
+ *   neither answers        down: its addresses go to their successors
+ *   link only              hung or dead agent: asked again until its keeper or the lifetimes in
+ *                          the kernel have taken the address away, fence_ms at most; then down
+ *   all abstain            nothing is known: it stays suspect
+ *   bye, gone, released    claimed by a successor at once
+ *
+ * "Neither" counts when the member is suspect, at once if its connection has ended; "isolated" when
+ * it is silent for suspect_ms. What an isolated member has let go of is claimed too: nobody answers
+ * there while it answers elsewhere.
  *
  * An address:
  *
@@ -58,8 +63,7 @@ struct coordinator_conf {
 	uint32_t fence_ms;   /* after which a hung member's addresses are gone for certain */
 	uint32_t order_ms;   /* wait for the answer to a claim or release */
 	uint32_t settle_ms;
-	bool is_auto_failback; /* addresses move home when their member was active for hold_down_ms
-				*/
+	bool is_auto_failback; /* addresses move home when their member was able for hold_down_ms */
 	uint32_t hold_down_ms;
 	bool has_fence; /* a script makes sure before a forced claim: FENCE */
 	size_t n_witnesses;
@@ -148,7 +152,11 @@ MUST_USE int coordinator_add(struct coordinator *c, size_t home,
 /* max_epoch: the highest that the store ever gave out; 0: it is new. */
 void coordinator_start(struct coordinator *c, uint64_t now_ms, uint64_t max_epoch, bool is_paused);
 
-/* ---- what members say; the registry has been told before ---- */
+/*
+ * ---- what members say; the registry has been told before, and each time ----
+ * Whatever the registry hears (heartbeats and reports: coordinator_heartbeat()) is told here too,
+ * or it looks as if the director itself had not run.
+ */
 
 /* A welcomed hello: what it could hold, and holds. mesh: completed by the shell, or IP_NONE. */
 void coordinator_hello(struct coordinator *c, uint64_t now_ms, size_t member,
@@ -159,7 +167,10 @@ void coordinator_disconnected(struct coordinator *c, uint64_t now_ms, size_t mem
 /* Said bye and no longer holds these. */
 void coordinator_bye(struct coordinator *c, uint64_t now_ms, size_t member,
 		     const struct ip *released, size_t n);
-/* Its keeper says that everything was taken out. */
+/*
+ * Its keeper says that everything was taken out. Judges it down; the shell has ended its connection
+ * (registry_disconnected()), so that what is still on the way does not bring it back to life.
+ */
 void coordinator_gone(struct coordinator *c, uint64_t now_ms, size_t member);
 
 void coordinator_claimed(struct coordinator *c, uint64_t now_ms, size_t member, uint64_t id,
@@ -183,19 +194,28 @@ void coordinator_fenced(struct coordinator *c, uint64_t now_ms, uint64_t ticket,
 /*
  * Moves an address to a member; COORDINATOR_NONE: home, where it may move by itself again. force:
  * does not wait for a release or for proof that the owner is gone; runs the fencing script first if
- * there is one. Returns 0 or ERR_NOT_FOUND, ERR_BAD_STATE, ERR_VALUE with the reason in why.
+ * there is one. Returns 0 (it has begun) or ERR_NOT_FOUND, ERR_BAD_STATE, ERR_VALUE, ERR_NO_MEMORY
+ * with the reason in why. If the target then cannot take it, another member does.
  */
 MUST_USE int coordinator_move(struct coordinator *c, uint64_t now_ms, const struct ip *ip,
 			      size_t member, bool force, const char *by, struct errtext *why);
-/* While paused nothing is claimed from silent members; the shell has stored it. */
+/*
+ * While paused nothing is claimed from silent members and nothing moves home by itself; goodbyes,
+ * releases and orders of the administrator count. The shell has stored it.
+ */
 void coordinator_pause(struct coordinator *c, uint64_t now_ms, bool is_paused, const char *by);
 
 /* ---- time, actions, views ---- */
 
-/* Call registry_expire() first. */
+/*
+ * Call registry_expire() first. A call that comes later than half of suspect_ms means that the
+ * director itself did not run: then nothing is judged, all get more time, and the next expiry may
+ * be now: read the sockets first.
+ */
 uint64_t coordinator_next_expiry(const struct coordinator *c);
 void coordinator_expire(struct coordinator *c, uint64_t now_ms);
 
+/* False if there is none left. CHANGED comes before orders. */
 bool coordinator_next_action(struct coordinator *c, struct coordinator_action *out);
 
 size_t coordinator_count(const struct coordinator *c);

@@ -14,14 +14,15 @@ struct registry {
 	struct registry_conf conf;
 	size_t n;
 	struct member members[PLACEMENT_MAX_MEMBERS];
+	bool is_served[PLACEMENT_MAX_MEMBERS][PLACEMENT_MAX_HOME];
 	size_t first_event, n_events;
 	struct registry_event events[MAX_EVENTS];
 };
 
 const char *member_state_name(enum member_state state)
 {
-	static const char *const names[MEMBER_STATE_COUNT] = { "left", "joining", "active",
-							       "suspect", "down" };
+	static const char *const names[MEMBER_STATE_COUNT] = { "left",    "joining",  "active",
+							       "suspect", "isolated", "down" };
 
 	return state < MEMBER_STATE_COUNT ? names[state] : "?";
 }
@@ -193,6 +194,40 @@ void registry_drain(struct registry *r, size_t index, bool is_draining)
 	r->members[index].is_draining = is_draining;
 }
 
+/* Whether others may say that of a member in this state. */
+static bool is_judgeable(const struct member *m, enum member_state verdict)
+{
+	switch (m->state) {
+	case MEMBER_SUSPECT:
+	case MEMBER_ISOLATED:
+		return true;
+	case MEMBER_LEFT:
+		return m->heard_ms == 0;
+	case MEMBER_JOINING:
+	case MEMBER_ACTIVE:
+		return verdict == MEMBER_DOWN;
+	case MEMBER_DOWN:
+	case MEMBER_STATE_COUNT:
+		break;
+	}
+	return false;
+}
+
+void registry_judge(struct registry *r, uint64_t now_ms, size_t index, enum member_state state,
+		    const char *why)
+{
+	struct member *m = &r->members[index];
+
+	if ((state == MEMBER_DOWN || state == MEMBER_ISOLATED) && is_judgeable(m, state))
+		change_state(r, now_ms, m, state, why);
+}
+
+void registry_serve(struct registry *r, size_t index, size_t home, bool is_served)
+{
+	if (home < r->members[index].n_home)
+		r->is_served[index][home] = is_served;
+}
+
 void registry_placed(struct registry *r, size_t index, uint64_t total)
 {
 	r->members[index].placed = total;
@@ -205,9 +240,9 @@ static uint64_t member_expiry(const struct registry *r, const struct member *m)
 	case MEMBER_JOINING:
 	case MEMBER_ACTIVE:
 		return m->quiet_since_ms + r->conf.suspect_ms;
-	case MEMBER_SUSPECT:
-		return m->quiet_since_ms + r->conf.down_ms;
 	case MEMBER_LEFT:
+	case MEMBER_SUSPECT:
+	case MEMBER_ISOLATED:
 	case MEMBER_DOWN:
 	case MEMBER_STATE_COUNT:
 		break;
@@ -251,8 +286,7 @@ void registry_expire(struct registry *r, uint64_t now_ms)
 			continue;
 		snprintf(why, sizeof(why), "no heartbeat for %llu ms",
 			 (unsigned long long)(now_ms - m->heard_ms));
-		change_state(r, now_ms, m,
-			     m->state == MEMBER_SUSPECT ? MEMBER_DOWN : MEMBER_SUSPECT, why);
+		change_state(r, now_ms, m, MEMBER_SUSPECT, why);
 	}
 }
 
@@ -294,12 +328,16 @@ void registry_fill_table(const struct registry *r, struct placement_table *table
 		struct placement_member *p = &table->members[i];
 
 		memcpy(p->name, m->name, sizeof(p->name));
-		memcpy(p->home, m->home, sizeof(p->home));
-		p->n_home = m->n_home;
+		p->n_home = 0;
+		for (size_t k = 0; k < m->n_home; k++) {
+			if (r->is_served[i][k])
+				p->home[p->n_home++] = m->home[k];
+		}
 		p->weight = m->weight;
 		p->load = m->load.load;
 		p->fill = fill_of(m);
 		p->bias = bias_of(m);
-		p->is_open = m->state == MEMBER_ACTIVE && !m->is_draining && m->load.takes_new;
+		p->is_open = m->state == MEMBER_ACTIVE && !m->is_draining && m->load.takes_new &&
+			     p->n_home > 0;
 	}
 }

@@ -10,11 +10,11 @@
  * It hears what the control channel hears (hello, heartbeats, the connection's end, bye) and the
  * time, and knows the operating state of every configured member:
  *
- *           hello              heartbeat             silence or lost           judged
- *   left -----------> joining -----------> active ----------------> suspect --------> down,
- * isolated |                    ^                         ^ |                 | | +-------
- * heartbeat ---------+-----------------+
- *                       +--------- silence or lost --------------------+
+ *           hello              heartbeat             silence or lost            judged
+ *   left -----------> joining -----------> active ----------------> suspect ---+-------> down
+ *                       |                    ^                       ^ |       +-------> isolated
+ *                       |                    +------- heartbeat -----|-+-----------------+
+ *                       +--------- silence or lost ------------------+
  *
  * Silence alone makes a member suspect, no more: whether it is down, or only out of the director's
  * reach (isolated: its peers may be served well), others find out, and the coordinator judges.
@@ -133,8 +133,8 @@ void registry_drain(struct registry *r, size_t index, bool is_draining);
 
 /*
  * What others found out about a silent member: MEMBER_DOWN or MEMBER_ISOLATED. Ignored unless it is
- * suspect, isolated, or (for DOWN) joining or active without a session. Also the keeper's own word
- * that its agent is gone.
+ * suspect, isolated, or left because it was never heard of: who said bye stays left. For DOWN it
+ * may also be joining or active: that is for the keeper's own word that its agent is gone.
  */
 void registry_judge(struct registry *r, uint64_t now_ms, size_t index, enum member_state state,
 		    const char *why);
@@ -158,7 +158,10 @@ void registry_expire(struct registry *r, uint64_t now_ms);
 /* False if there is none left. */
 bool registry_next_event(struct registry *r, struct registry_event *out);
 
-/* Fills in the members of a placement table, in the order of the registry. */
+/*
+ * Fills in the members of a placement table, in the order of the registry, with those of their home
+ * addresses that are served. A member without one is not open.
+ */
 void registry_fill_table(const struct registry *r, struct placement_table *table);
 
 #endif

@@ -62,7 +62,7 @@ static const struct ip home = { IP_V4, { 192, 0, 2, 21 } };
 static void start(struct world *d)
 {
 	static char cluster[] = "demo";
-	const struct registry_conf times = { .suspect_ms = 60000, .down_ms = 180000 };
+	const struct registry_conf times = { .suspect_ms = 60000 };
 	const struct control_events events = { .changed = on_changed, .ctx = d };
 	struct member m1 = { .name = "m1", .number = 7, .n_home = 1, .weight = 100 };
 	struct member m2 = { .name = "m2", .number = 8, .weight = 100 };

@@ -12,7 +12,6 @@
 
 #define LEN(array) (sizeof(array) / sizeof((array)[0]))
 #define SUSPECT_MS 300
-#define DOWN_MS    900
 #define NOW        10000u
 #define SESSION    7
 #define OTHER      8
@@ -28,7 +27,7 @@ static const struct member_load load = {
 
 static int start(void **state)
 {
-	const struct registry_conf conf = { SUSPECT_MS, DOWN_MS };
+	const struct registry_conf conf = { SUSPECT_MS };
 	struct member m = { .name = "m1", .number = 1, .n_home = 1, .weight = 100 };
 
 	(void)state;
@@ -68,12 +67,14 @@ enum event {
 	EVENT_LOST_STALE,
 	EVENT_SILENCE,
 	EVENT_DRAIN,
+	EVENT_JUDGED_DOWN,
+	EVENT_JUDGED_ISOLATED,
 	EVENT_COUNT,
 };
 
 static const char *const event_names[EVENT_COUNT] = {
-	"hello", "heartbeat",  "stale heartbeat", "bye",   "stale bye",
-	"lost",  "stale lost", "silence",         "drain",
+	"hello",      "heartbeat", "stale heartbeat", "bye",         "stale bye",       "lost",
+	"stale lost", "silence",   "drain",           "judged down", "judged isolated",
 };
 
 /* Runs the timer at each time that it asks for, as a shell does. */
@@ -115,6 +116,12 @@ static void happen(enum event event, uint64_t now)
 	case EVENT_DRAIN:
 		registry_drain(registry, 0, true);
 		break;
+	case EVENT_JUDGED_DOWN:
+		registry_judge(registry, now, 0, MEMBER_DOWN, "nothing answers");
+		break;
+	case EVENT_JUDGED_ISOLATED:
+		registry_judge(registry, now, 0, MEMBER_ISOLATED, "its agent answers");
+		break;
 	case EVENT_COUNT:
 		break;
 	}
@@ -134,21 +141,19 @@ static uint64_t reach(enum member_state state, bool has_session)
 	bool is_reboot;
 	uint64_t now = NOW;
 
-	if (state != MEMBER_LEFT || has_session)
-		registry_hello(registry, now, 0, SESSION, &hello, &is_reboot);
+	registry_hello(registry, now, 0, SESSION, &hello, &is_reboot);
 	if (state != MEMBER_JOINING && state != MEMBER_LEFT)
 		registry_heartbeat(registry, now, 0, SESSION, &load);
 	if (state == MEMBER_LEFT)
 		registry_bye(registry, now, 0, SESSION, "before");
 	if (!has_session)
 		registry_disconnected(registry, now, 0, SESSION, "before");
-	if (state == MEMBER_SUSPECT) {
+	if (state == MEMBER_SUSPECT || state == MEMBER_ISOLATED || state == MEMBER_DOWN) {
 		be_silent(now, now + SUSPECT_MS);
 		now += SUSPECT_MS;
-	} else if (state == MEMBER_DOWN) {
-		be_silent(now, now + DOWN_MS);
-		now += DOWN_MS;
 	}
+	if (state == MEMBER_ISOLATED || state == MEMBER_DOWN)
+		registry_judge(registry, now, 0, state, "before");
 	assert_int_equal(registry_get(registry, 0)->state, state);
 	drop_events();
 	return now;
@@ -158,6 +163,7 @@ static uint64_t reach(enum member_state state, bool has_session)
 #define J MEMBER_JOINING
 #define A MEMBER_ACTIVE
 #define S MEMBER_SUSPECT
+#define I MEMBER_ISOLATED
 #define D MEMBER_DOWN
 
 /* What each event makes of each state. */
@@ -167,14 +173,16 @@ static const struct walk_case {
 	bool has_session;
 	enum member_state to[EVENT_COUNT];
 } walk_cases[] = {
-	/*                         hello beat stale bye stale lost stale silence drain */
-	{ "left", L, false, { J, L, L, L, L, L, L, L, L } },
-	{ "joining", J, true, { J, A, J, L, J, S, J, S, J } },
-	{ "active", A, true, { J, A, A, L, A, S, A, S, A } },
-	{ "suspect, connected", S, true, { J, A, S, L, S, S, S, S, S } },
-	{ "suspect, lost", S, false, { J, S, S, S, S, S, S, S, S } },
-	{ "down, connected", D, true, { J, A, D, L, D, D, D, D, D } },
-	{ "down, lost", D, false, { J, D, D, D, D, D, D, D, D } },
+	/* hello beat stale bye stale lost stale silence drain judged down, isolated */
+	{ "left by bye", L, false, { J, L, L, L, L, L, L, L, L, L, L } },
+	{ "joining", J, true, { J, A, J, L, J, S, J, S, J, D, J } },
+	{ "active", A, true, { J, A, A, L, A, S, A, S, A, D, A } },
+	{ "suspect, connected", S, true, { J, A, S, L, S, S, S, S, S, D, I } },
+	{ "suspect, lost", S, false, { J, S, S, S, S, S, S, S, S, D, I } },
+	{ "isolated, connected", I, true, { J, A, I, L, I, I, I, I, I, D, I } },
+	{ "isolated, lost", I, false, { J, I, I, I, I, I, I, I, I, D, I } },
+	{ "down, connected", D, true, { J, A, D, L, D, D, D, D, D, D, D } },
+	{ "down, lost", D, false, { J, D, D, D, D, D, D, D, D, D, D } },
 };
 
 static void walk(const struct walk_case *c, enum event event)
@@ -225,17 +233,13 @@ static void test_silence(void **state)
 	registry_expire(registry, NOW + SUSPECT_MS);
 	assert_int_equal(m->state, MEMBER_SUSPECT);
 	assert_string_equal(m->why, "no heartbeat for 300 ms");
-	assert_int_equal(registry_next_expiry(registry), NOW + DOWN_MS);
-	registry_expire(registry, NOW + DOWN_MS - 1);
-	assert_int_equal(m->state, MEMBER_SUSPECT);
-	registry_expire(registry, NOW + DOWN_MS);
-	assert_int_equal(m->state, MEMBER_DOWN);
-	assert_int_equal(m->state_since_ms, NOW + DOWN_MS);
+	assert_int_equal(m->state_since_ms, NOW + SUSPECT_MS);
 	assert_int_equal(m->heard_ms, NOW);
+	/* What becomes of it then is not for the time to say. */
 	assert_true(registry_next_expiry(registry) == UINT64_MAX);
 }
 
-/* The connection's end makes it suspect at once; down is counted from what was heard last. */
+/* The connection's end makes it suspect at once; its silence is counted from what was heard. */
 static void test_lost_connection(void **state)
 {
 	const struct member *m = registry_get(registry, 0);
@@ -246,7 +250,23 @@ static void test_lost_connection(void **state)
 	assert_int_equal(m->state, MEMBER_SUSPECT);
 	assert_string_equal(m->why, "connection lost: reset by peer");
 	assert_int_equal(m->session, 0);
-	assert_int_equal(registry_next_expiry(registry), NOW + DOWN_MS);
+	assert_int_equal(m->quiet_since_ms, NOW);
+	assert_true(registry_next_expiry(registry) == UINT64_MAX);
+}
+
+/* Who was never heard of may be judged, who said bye is not (see the table above). */
+static void test_judged_unheard(void **state)
+{
+	const struct member *m = registry_get(registry, 0);
+
+	(void)state;
+	registry_judge(registry, NOW, 0, MEMBER_ISOLATED, "its agent answers");
+	assert_int_equal(m->state, MEMBER_ISOLATED);
+	registry_judge(registry, NOW, 0, MEMBER_DOWN, "nothing answers");
+	assert_int_equal(m->state, MEMBER_DOWN);
+	assert_string_equal(m->why, "nothing answers");
+	registry_judge(registry, NOW, 1, MEMBER_ACTIVE, "no verdict");
+	assert_int_equal(registry_get(registry, 1)->state, MEMBER_LEFT);
 }
 
 /* A director that did not run blames nobody, and waits no longer than needed. */
@@ -390,6 +410,8 @@ static void test_fill_table(void **state)
 	reach(MEMBER_ACTIVE, true);
 	t.seed = 5;
 	t.n_pins = 1;
+	registry_serve(registry, 0, 0, true);
+	registry_serve(registry, 0, 1, true); /* there is no such */
 	registry_fill_table(registry, &t);
 	assert_int_equal(t.seed, 5);
 	assert_int_equal(t.n_pins, 1);
@@ -413,6 +435,32 @@ static void test_fill_table(void **state)
 	registry_heartbeat(registry, NOW, 0, SESSION, &asks_for_none);
 	registry_fill_table(registry, &t);
 	assert_false(t.members[0].is_open);
+}
+
+/* Only home addresses that are served are named, and a member without one gets nobody. */
+static void test_served_addresses(void **state)
+{
+	static struct placement_table t;
+	struct member m = { .name = "m3", .number = 3, .n_home = 2, .weight = 100 };
+	bool is_reboot;
+
+	(void)state;
+	m.home[0] = table_ip("192.0.2.23");
+	m.home[1] = table_ip("2001:db8::23");
+	assert_int_equal(registry_add(registry, &m), 0);
+	registry_hello(registry, NOW, 2, SESSION, &hello, &is_reboot);
+	registry_heartbeat(registry, NOW, 2, SESSION, &load);
+	registry_fill_table(registry, &t);
+	assert_int_equal(t.members[2].n_home, 0);
+	assert_false(t.members[2].is_open);
+	registry_serve(registry, 2, 1, true);
+	registry_fill_table(registry, &t);
+	assert_int_equal(t.members[2].n_home, 1);
+	assert_true(ip_is_equal(&t.members[2].home[0], &m.home[1]));
+	assert_true(t.members[2].is_open);
+	registry_serve(registry, 2, 1, false);
+	registry_fill_table(registry, &t);
+	assert_false(t.members[2].is_open);
 }
 
 static const struct bias_case {
@@ -452,6 +500,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_every_event_in_every_state, start, stop),
 		cmocka_unit_test_setup_teardown(test_silence, start, stop),
 		cmocka_unit_test_setup_teardown(test_lost_connection, start, stop),
+		cmocka_unit_test_setup_teardown(test_judged_unheard, start, stop),
 		cmocka_unit_test_setup_teardown(test_own_absence, start, stop),
 		cmocka_unit_test_setup_teardown(test_hello_fills_in, start, stop),
 		cmocka_unit_test_setup_teardown(test_no_session, start, stop),
@@ -459,6 +508,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_events_are_bounded, start, stop),
 		cmocka_unit_test_setup_teardown(test_member_that_is_not_ready, start, stop),
 		cmocka_unit_test_setup_teardown(test_fill_table, start, stop),
+		cmocka_unit_test_setup_teardown(test_served_addresses, start, stop),
 		cmocka_unit_test_setup_teardown(test_bias, start, stop),
 	};
 
