@@ -178,7 +178,7 @@ static void request_addresses(struct agent *a)
 	for (size_t i = 0; a->stage == STAGE_SERVING && i < a->res.setup->n_homes; i++) {
 		if (a->is_held[i] || a->is_requested[i])
 			continue;
-		if (keeper_client_add_address(a->keeper, i) == 0)
+		if (keeper_client_add_address(a->keeper, i, 0, false) == 0)
 			a->is_requested[i] = true;
 		else
 			retry_addresses(a);

@@ -189,6 +189,7 @@ static void take_del(struct keeper_core *core, const struct keeper_action *done,
 		log_debug(core->lg, LG_KEEPER, "route %s: gone", prefix);
 	else
 		log_error(core->lg, LG_KEEPER, "route %s: not removed: %s", prefix, r->text);
+	core->has_leftover = core->has_leftover || !is_gone;
 	if (core->route_request.type == KEEPER_ROUTE_REMOVE)
 		answer(core, is_gone ? 0 : r->err, is_gone ? "" : r->text);
 }

@@ -67,6 +67,15 @@ struct arp frame_arp_probe(const struct ip *ip, const uint8_t mac[FRAME_MAC_SIZE
 	return arp;
 }
 
+struct arp frame_arp_question(const struct ip *sender, const uint8_t mac[FRAME_MAC_SIZE],
+			      const struct ip *target)
+{
+	struct arp arp = { .operation = ARP_REQUEST, .sender = *sender, .target = *target };
+
+	memcpy(arp.sender_mac, mac, FRAME_MAC_SIZE);
+	return arp;
+}
+
 struct arp frame_arp_announcement(const struct ip *ip, const uint8_t mac[FRAME_MAC_SIZE],
 				  enum arp_operation operation)
 {

@@ -37,6 +37,10 @@ MUST_USE int frame_arp_decode(struct bytes frame, struct arp *out);
 /* An ARP Probe (RFC 5227, 1.1): asks who has the address without claiming it. */
 struct arp frame_arp_probe(const struct ip *ip, const uint8_t mac[FRAME_MAC_SIZE]);
 
+/* An ordinary request of somebody who has an address. */
+struct arp frame_arp_question(const struct ip *sender, const uint8_t mac[FRAME_MAC_SIZE],
+			      const struct ip *target);
+
 /*
  * Gratuitous ARP, as a request (the ARP Announcement of RFC 5227, 1.1) or as a reply: there are
  * neighbours that heed only one of them.
@@ -68,6 +72,13 @@ void frame_na_encode(const struct ip *ip, const uint8_t mac[FRAME_MAC_SIZE],
 void frame_ns_encode(const struct ip *ip, const uint8_t nonce[FRAME_NONCE_SIZE],
 		     uint8_t out[FRAME_NS_SIZE]);
 
+/*
+ * A solicitation as in address resolution (RFC 4861, 7.2.2): from the sender's address to the
+ * solicited-node group of the target, with the sender's link-layer address.
+ */
+void frame_ns_question(const struct ip *sender, const uint8_t mac[FRAME_MAC_SIZE],
+		       const struct ip *target, uint8_t out[FRAME_NS_SIZE]);
+
 /* The Ethernet address of the group that the solicitation goes to (RFC 2464, 7). */
 void frame_ns_group(const struct ip *ip, uint8_t out[FRAME_MAC_SIZE]);
 
@@ -79,6 +90,7 @@ enum nd_type {
 struct nd {
 	uint8_t type; /* enum nd_type */
 	struct ip source;
+	struct ip to; /* of the packet */
 	struct ip target;
 };
 

@@ -10,6 +10,7 @@
 #define ND_FIXED_SIZE         24 /* without options */
 #define NA_ROUTER             0x80000000u
 #define NA_OVERRIDE           0x20000000u
+#define OPTION_SOURCE_LINK    1
 #define OPTION_TARGET_LINK    2
 #define OPTION_NONCE          14 /* RFC 3971, 5.3.2 */
 #define CHECKSUM_OFFSET_IN_ND 2
@@ -80,16 +81,28 @@ void frame_na_encode(const struct ip *ip, const uint8_t mac[FRAME_MAC_SIZE],
 	fill_checksum(out);
 }
 
-void frame_ns_encode(const struct ip *ip, const uint8_t nonce[FRAME_NONCE_SIZE],
-		     uint8_t out[FRAME_NS_SIZE])
+static void encode_ns(const struct ip *sender, const struct ip *target, uint8_t option,
+		      const uint8_t octets[6], uint8_t out[FRAME_NS_SIZE])
 {
 	struct wr w = wr_init(out, FRAME_NS_SIZE);
 	uint8_t group[16] = { 0xff, 0x02, [11] = 0x01, [12] = 0xff };
 
-	memcpy(group + 13, ip->octets + 13, 3);
-	put_start(&w, nobody.octets, group, ND_SOLICITATION, 0, ip);
-	put_option(&w, OPTION_NONCE, nonce);
+	memcpy(group + 13, target->octets + 13, 3);
+	put_start(&w, sender->octets, group, ND_SOLICITATION, 0, target);
+	put_option(&w, option, octets);
 	fill_checksum(out);
+}
+
+void frame_ns_encode(const struct ip *ip, const uint8_t nonce[FRAME_NONCE_SIZE],
+		     uint8_t out[FRAME_NS_SIZE])
+{
+	encode_ns(&nobody, ip, OPTION_NONCE, nonce, out);
+}
+
+void frame_ns_question(const struct ip *sender, const uint8_t mac[FRAME_MAC_SIZE],
+		       const struct ip *target, uint8_t out[FRAME_NS_SIZE])
+{
+	encode_ns(sender, target, OPTION_SOURCE_LINK, mac, out);
 }
 
 void frame_ns_group(const struct ip *ip, uint8_t out[FRAME_MAC_SIZE])
@@ -121,7 +134,7 @@ int frame_nd_decode(struct bytes frame, struct nd *out)
 	uint8_t code;
 
 	read_ip(&r, &nd.source);
-	rd_bytes(&r, 16);
+	read_ip(&r, &nd.to);
 	message = rd_sub(&r, len);
 	nd.type = rd_u8(&message);
 	code = rd_u8(&message);

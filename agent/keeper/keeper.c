@@ -17,6 +17,7 @@
 
 #define MAIN_FD          3 /* of the socket, in the child */
 #define MESSAGES_PER_RUN 64
+#define FRAMES_PER_RUN   64        /* of a link, so that a flood cannot hold up the renewals */
 #define SOCKET_BUFFER    (1 << 20) /* some thousand messages */
 
 struct keeper {
@@ -72,7 +73,7 @@ static void run_report(struct keeper *k, const struct keeper_report *report)
 	int err = send_report(report);
 
 	if (err == ERR_TIMEOUT)
-		keeper_core_take_eof(k->core, "main does not read its answers");
+		keeper_core_give_up(k->core, "main does not read its answers");
 	else if (err != 0)
 		keeper_core_take_eof(k->core, "main has ended");
 }
@@ -103,9 +104,9 @@ static void run_actions(struct keeper *k)
 static void read_messages(struct keeper *k)
 {
 	/* One octet more, so that what is too long is seen to be. */
-	uint8_t datagram[sizeof(struct keeper_request) + 1];
+	uint8_t datagram[sizeof(struct keeper_last_words) + 1];
 
-	for (size_t i = 0; i < MESSAGES_PER_RUN && !k->is_ended; i++) {
+	for (size_t i = 0; i < MESSAGES_PER_RUN && !keeper_core_is_ending(k->core); i++) {
 		ssize_t n = recv(MAIN_FD, datagram, sizeof(datagram), MSG_DONTWAIT);
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -120,35 +121,51 @@ static void read_messages(struct keeper *k)
 	}
 }
 
-static void read_probes(struct keeper *k)
+static void read_frames(struct keeper *k)
 {
-	for (size_t i = 0; i < k->conf->address_count && !k->is_ended; i++) {
-		uint8_t mac[6];
-		bool is_probing;
+	struct keeper_heard heard;
 
-		if (!keeper_exec_read_probe(k->exec, i, mac, &is_probing))
+	for (size_t ear = 0; ear < KEEPER_EXEC_EARS_MAX; ear++) {
+		for (size_t i = 0; i < FRAMES_PER_RUN && !k->is_ended; i++) {
+			if (!keeper_exec_read_frame(k->exec, ear, &heard))
+				break;
+			if (heard.link == NULL)
+				continue;
+			keeper_core_take_heard(k->core, now_ms(), &heard);
+			run_actions(k);
+		}
+	}
+}
+
+static void read_hooks(struct keeper *k)
+{
+	char line[KEEPER_TEXT_MAX];
+	int status;
+
+	for (size_t i = 0; i < k->conf->address_count && !k->is_ended; i++) {
+		if (!keeper_exec_read_hook(k->exec, i, &status, line))
 			continue;
-		keeper_core_take_conflict(k->core, i, mac, is_probing);
+		keeper_core_take_hook(k->core, i, status, line);
 		run_actions(k);
 	}
 }
 
 static void wait_for_events(struct keeper *k)
 {
-	struct pollfd fds[1 + KEEPER_ADDRESSES_MAX] = { { .fd = MAIN_FD, .events = POLLIN } };
+	struct pollfd fds[1 + KEEPER_EXEC_FDS_MAX];
+	int others[KEEPER_EXEC_FDS_MAX];
+	size_t count = keeper_exec_fds(k->exec, others, KEEPER_EXEC_FDS_MAX);
 	uint64_t now = now_ms();
 	uint64_t next = keeper_core_next_ms(k->core, now);
-	nfds_t count = 1;
 
-	for (size_t i = 0; i < k->conf->address_count; i++) {
-		int fd = keeper_exec_probe_fd(k->exec, i);
-
-		if (fd >= 0)
-			fds[count++] = (struct pollfd){ .fd = fd, .events = POLLIN };
-	}
+	/* Nothing of main's is taken any more once the end has begun. */
+	fds[0] = (struct pollfd){ .fd = keeper_core_is_ending(k->core) ? -1 : MAIN_FD,
+				  .events = POLLIN };
+	for (size_t i = 0; i < count; i++)
+		fds[i + 1] = (struct pollfd){ .fd = others[i], .events = POLLIN };
 	/* What woke us does not matter: everything is looked at, nothing blocks. */
-	if (poll(fds, count, next > now ? (int)(next - now) : 0) < 0 && errno != EINTR)
-		keeper_core_take_eof(k->core, "poll failed");
+	if (poll(fds, count + 1, next > now ? (int)(next - now) : 0) < 0 && errno != EINTR)
+		keeper_core_give_up(k->core, "poll failed");
 }
 
 static void run_loop(struct keeper *k)
@@ -158,7 +175,8 @@ static void run_loop(struct keeper *k)
 		keeper_core_wake(k->core, now_both());
 		run_actions(k);
 		read_messages(k);
-		read_probes(k);
+		read_frames(k);
+		read_hooks(k);
 		if (k->is_ended)
 			return;
 		keeper_core_tick(k->core, now_ms());
@@ -228,6 +246,7 @@ static int run_keeper(const struct keeper_conf *conf, const struct logger *lg)
 		return 1;
 	}
 	keeper_exec_clean(k.exec, lg);
+	keeper_exec_fence(k.exec, lg);
 	if (keeper_core_new(conf, lg, now_both(), &k.core) != 0) {
 		log_error(lg, LG_KEEPER, "out of memory");
 		keeper_exec_free(k.exec);

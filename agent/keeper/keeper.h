@@ -28,9 +28,13 @@
 #define KEEPER_PREFERRED_S    2
 #define KEEPER_RENEW_MS       1000
 #define KEEPER_RENEW_RETRY_MS 250
-#define KEEPER_RENEW_LOST_MS  2000 /* without a renewal for so long: given up */
-#define KEEPER_PROBE_MS       80   /* wait for an answer to the probe */
-#define KEEPER_REANNOUNCE_MS  500  /* second announcement of an inner address */
+#define KEEPER_RENEW_LOST_MS  2000  /* without a renewal for so long: given up */
+#define KEEPER_PROBE_MS       80    /* wait for an answer to the probe, and to an ask */
+#define KEEPER_VERIFY_MS      400   /* wait for a next hop to answer the claimed address */
+#define KEEPER_CONFLICT_MS    1000  /* between reports of, and answers to, conflicts */
+#define KEEPER_HOOK_MS        10000 /* a claim hook that takes longer is killed */
+#define KEEPER_HOOK_END_MS    2000  /* that long the release hooks may take at the end */
+#define KEEPER_REANNOUNCE_MS  500   /* second announcement of an inner address */
 
 /* Limits. */
 #define KEEPER_ADDRESSES_MAX   64
@@ -38,12 +42,17 @@
 #define KEEPER_PREFIXES_MAX    32
 #define KEEPER_PROXIES_MAX     256 /* addresses of one proxied prefix */
 #define KEEPER_ROUTES_MAX      65536
+#define KEEPER_NEXT_HOPS_MAX   8
+#define KEEPER_ASKS_MAX        64 /* under way at a time */
+#define KEEPER_PATH_MAX        256
+#define KEEPER_LAST_WORDS_MAX  512
 #define KEEPER_TEXT_MAX        192
 
 enum keeper_claim {
 	KEEPER_CLAIM_L2,    /* add the address, announce it on the link */
 	KEEPER_CLAIM_NONE,  /* the operator put it there; only look */
 	KEEPER_CLAIM_ROUTE, /* add the address to lo; a routing daemon spreads it */
+	KEEPER_CLAIM_HOOK,  /* add the address to its link or lo; a script spreads it */
 };
 
 enum keeper_inside {
@@ -54,7 +63,11 @@ enum keeper_inside {
 struct keeper_address {
 	struct ip ip;
 	enum keeper_claim claim;
-	char link[IFNAMSIZ]; /* empty with KEEPER_CLAIM_ROUTE; with KEEPER_CLAIM_NONE: any link */
+	/*
+	 * Empty with KEEPER_CLAIM_ROUTE. May be empty with KEEPER_CLAIM_NONE: any link; and with
+	 * KEEPER_CLAIM_HOOK: lo.
+	 */
+	char link[IFNAMSIZ];
 };
 
 struct keeper_connection {
@@ -74,6 +87,14 @@ struct keeper_conf {
 	struct keeper_address addresses[KEEPER_ADDRESSES_MAX];
 	size_t connection_count;
 	struct keeper_connection connections[KEEPER_CONNECTIONS_MAX];
+	/*
+	 * Neighbours on the links of the addresses. One of those of its family has to answer a
+	 * claimed address (KEEPER_CLAIM_L2); with none there, nobody is asked.
+	 */
+	size_t next_hop_count;
+	struct ip next_hops[KEEPER_NEXT_HOPS_MAX];
+	/* With KEEPER_CLAIM_HOOK: an absolute path. Run as hook claim|release ADDRESS EPOCH. */
+	char hook[KEEPER_PATH_MAX];
 	char tun[IFNAMSIZ];  /* device that routes point at; may appear after the start */
 	uint32_t routes_max; /* prefixes at a time, at most KEEPER_ROUTES_MAX; 0: that many */
 	uid_t uid; /* the keeper runs as this user; 0: stays root, with two capabilities */
@@ -84,7 +105,10 @@ struct keeper_conf {
 /* Returns 0, or ERR_CONFIG and a sentence in why. */
 MUST_USE int keeper_conf_check(const struct keeper_conf *conf, char why[KEEPER_TEXT_MAX]);
 
-/* The link that an address is to be on: "lo" with KEEPER_CLAIM_ROUTE. Empty: any. Borrowed. */
+/*
+ * The link that an address is to be on: "lo" with KEEPER_CLAIM_ROUTE, and with KEEPER_CLAIM_HOOK if
+ * it has none. Empty: any. Borrowed.
+ */
 const char *keeper_address_link(const struct keeper_address *address);
 
 struct keeper_process {

@@ -21,6 +21,8 @@ struct keeper_client {
 	struct keeper_client_events events;
 	uint32_t next_id;
 	unsigned int unanswered; /* pings since the keeper last said something */
+	struct keeper_last_words words;
+	bool are_words_waiting;
 	size_t head, count, cap;
 	struct keeper_request *queue; /* a ring that grows */
 };
@@ -58,9 +60,9 @@ static int grow(struct keeper_client *c)
 }
 
 /* True if the socket took it. What is wrong with the socket is seen when reading. */
-static bool send_now(struct keeper_client *c, const struct keeper_request *request)
+static bool send_now(struct keeper_client *c, const void *message, size_t size)
 {
-	return send(c->fd, request, sizeof(*request), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+	return send(c->fd, message, size, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
 }
 
 static void on_ready(uv_poll_t *poll, int status, int events);
@@ -77,11 +79,14 @@ static void watch(struct keeper_client *c, bool is_waiting)
 
 static void flush(struct keeper_client *c)
 {
-	while (c->count > 0 && send_now(c, &c->queue[c->head])) {
+	if (c->are_words_waiting && send_now(c, &c->words, sizeof(c->words)))
+		c->are_words_waiting = false;
+	while (!c->are_words_waiting && c->count > 0 &&
+	       send_now(c, &c->queue[c->head], sizeof(c->queue[0]))) {
 		c->head = (c->head + 1) % c->cap;
 		c->count--;
 	}
-	watch(c, c->count > 0);
+	watch(c, c->are_words_waiting || c->count > 0);
 }
 
 static int request(struct keeper_client *c, struct keeper_request r)
@@ -92,7 +97,7 @@ static int request(struct keeper_client *c, struct keeper_request r)
 		return ERR_CLOSED;
 	r.version = KEEPER_MSG_VERSION;
 	r.id = ++c->next_id;
-	if (c->count == 0 && send_now(c, &r))
+	if (!c->is_waiting && send_now(c, &r, sizeof(r)))
 		return 0;
 	err = c->count == c->cap ? grow(c) : 0;
 	if (err != 0)
@@ -112,8 +117,8 @@ static void ping(struct keeper_client *c)
 		return;
 	}
 	/* Requests that wait say the same, and a ping must not overtake them. */
-	if (c->count == 0)
-		send_now(c, &r);
+	if (!c->is_waiting)
+		send_now(c, &r, sizeof(r));
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -140,6 +145,11 @@ static void take_report(struct keeper_client *c, const struct keeper_report *rep
 		break;
 	case KEEPER_DROPPED:
 		c->events.on_dropped(c->events.ctx, report->text);
+		break;
+	case KEEPER_CONFLICT:
+		if (c->events.on_conflict != NULL)
+			c->events.on_conflict(c->events.ctx, report->index, report->text,
+					      report->count);
 		break;
 	}
 }
@@ -238,10 +248,13 @@ static uint16_t to_index(size_t index)
 	return index < UINT16_MAX ? (uint16_t)index : UINT16_MAX;
 }
 
-int keeper_client_add_address(struct keeper_client *client, size_t index)
+int keeper_client_add_address(struct keeper_client *client, size_t index, uint64_t epoch,
+			      bool force)
 {
 	return request(client, (struct keeper_request){ .type = KEEPER_ADDRESS_ADD,
-							.index = to_index(index) });
+							.index = to_index(index),
+							.force = force ? 1 : 0,
+							.epoch = epoch });
 }
 
 int keeper_client_remove_address(struct keeper_client *client, size_t index)
@@ -266,4 +279,36 @@ int keeper_client_remove_route(struct keeper_client *client, size_t connection,
 							.index = to_index(connection),
 							.prefix = *prefix,
 							.arrival = arrival });
+}
+
+int keeper_client_ask(struct keeper_client *client, size_t index, const struct ip *target,
+		      uint32_t *id)
+{
+	int err =
+	    request(client, (struct keeper_request){
+				.type = KEEPER_ASK, .index = to_index(index), .target = *target });
+
+	if (err == 0 && id != NULL)
+		*id = client->next_id;
+	return err;
+}
+
+int keeper_client_set_last_words(struct keeper_client *client, const struct endpoint *to,
+				 struct bytes words)
+{
+	struct keeper_last_words w = { .version = KEEPER_MSG_VERSION,
+				       .type = KEEPER_LAST_WORDS,
+				       .len = (uint16_t)words.len,
+				       .to = *to };
+
+	if (words.len > sizeof(w.octets))
+		return ERR_TOO_LONG;
+	if (client->is_closing)
+		return ERR_CLOSED;
+	if (words.len > 0)
+		memcpy(w.octets, words.ptr, words.len);
+	client->words = w;
+	client->are_words_waiting = true;
+	flush(client);
+	return 0;
 }

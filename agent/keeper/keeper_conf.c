@@ -30,7 +30,10 @@ static bool is_device_name(const char name[IFNAMSIZ])
 
 const char *keeper_address_link(const struct keeper_address *address)
 {
-	return address->claim == KEEPER_CLAIM_ROUTE ? "lo" : address->link;
+	bool is_on_lo = address->claim == KEEPER_CLAIM_ROUTE ||
+			(address->claim == KEEPER_CLAIM_HOOK && address->link[0] == '\0');
+
+	return is_on_lo ? "lo" : address->link;
 }
 
 static int check_address(const struct keeper_conf *conf, size_t index, char why[KEEPER_TEXT_MAX])
@@ -41,17 +44,41 @@ static int check_address(const struct keeper_conf *conf, size_t index, char why[
 	if (ip_size(&a->ip) == 0)
 		return refuse(why, "address %zu is none", index);
 	if (a->claim != KEEPER_CLAIM_L2 && a->claim != KEEPER_CLAIM_NONE &&
-	    a->claim != KEEPER_CLAIM_ROUTE)
+	    a->claim != KEEPER_CLAIM_ROUTE && a->claim != KEEPER_CLAIM_HOOK)
 		return refuse(why, "address %s has no valid claim", ip_format(&a->ip, text));
 	if (a->claim == KEEPER_CLAIM_ROUTE && a->link[0] != '\0')
 		return refuse(why, "address %s has a link, but goes to lo",
 			      ip_format(&a->ip, text));
 	if (!is_device_name(a->link) && (a->claim == KEEPER_CLAIM_L2 || a->link[0] != '\0'))
 		return refuse(why, "address %s has no valid link", ip_format(&a->ip, text));
+	if (a->claim == KEEPER_CLAIM_HOOK && conf->hook[0] == '\0')
+		return refuse(why, "address %s needs a claim hook", ip_format(&a->ip, text));
 	for (size_t i = 0; i < index; i++) {
 		if (ip_is_equal(&conf->addresses[i].ip, &a->ip))
 			return refuse(why, "address %s is there twice", ip_format(&a->ip, text));
 	}
+	return 0;
+}
+
+static int check_next_hops(const struct keeper_conf *conf, char why[KEEPER_TEXT_MAX])
+{
+	if (conf->next_hop_count > KEEPER_NEXT_HOPS_MAX)
+		return refuse(why, "more than %d next hops", KEEPER_NEXT_HOPS_MAX);
+	for (size_t i = 0; i < conf->next_hop_count; i++) {
+		if (ip_size(&conf->next_hops[i]) == 0)
+			return refuse(why, "next hop %zu is no address", i);
+	}
+	return 0;
+}
+
+/* Whether it can be run is seen when it is: it may be mended meanwhile. */
+static int check_hook(const struct keeper_conf *conf, char why[KEEPER_TEXT_MAX])
+{
+	size_t len = strnlen(conf->hook, sizeof(conf->hook));
+
+	if (len == sizeof(conf->hook) || (len > 0 && conf->hook[0] != '/'))
+		return refuse(why, "the claim hook is no absolute path of at most %zu octets",
+			      sizeof(conf->hook) - 1);
 	return 0;
 }
 
@@ -79,13 +106,16 @@ int keeper_conf_check(const struct keeper_conf *conf, char why[KEEPER_TEXT_MAX])
 	int err = 0;
 
 	if (conf->address_count > KEEPER_ADDRESSES_MAX)
-		return refuse(why, "more than %d home addresses", KEEPER_ADDRESSES_MAX);
+		return refuse(why, "more than %d addresses", KEEPER_ADDRESSES_MAX);
 	if (conf->connection_count > KEEPER_CONNECTIONS_MAX)
 		return refuse(why, "more than %d connections", KEEPER_CONNECTIONS_MAX);
 	if (conf->routes_max > KEEPER_ROUTES_MAX)
 		return refuse(why, "more than %d routes", KEEPER_ROUTES_MAX);
 	if (!is_device_name(conf->tun))
 		return refuse(why, "the data plane has no valid device name");
+	err = check_next_hops(conf, why);
+	if (err == 0)
+		err = check_hook(conf, why);
 	for (size_t i = 0; err == 0 && i < conf->address_count; i++)
 		err = check_address(conf, i, why);
 	for (size_t i = 0; err == 0 && i < conf->connection_count; i++)

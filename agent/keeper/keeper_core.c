@@ -22,6 +22,8 @@ int keeper_core_new(const struct keeper_conf *conf, const struct logger *lg, str
 	core->lg = lg;
 	core->awake = now;
 	core->warnings = (struct log_limit){ .burst = 1, .interval_ms = 60000 };
+	core->fence_warnings = (struct log_limit){ .burst = 1, .interval_ms = 60000 };
+	core->fence_at_ms = now.mono_ms + KEEPER_RENEW_MS;
 	*out = core;
 	return 0;
 }
@@ -40,7 +42,7 @@ void core_push(struct keeper_core *core, const struct keeper_action *action)
 {
 	if (core->count == KEEPER_QUEUE_MAX) {
 		/* Cannot be, since events wait until the queue is empty. If it is, fence first. */
-		keeper_core_take_eof(core, "internal error: too many actions");
+		keeper_core_give_up(core, "internal error: too many actions");
 		return;
 	}
 	core->queue[(core->head + core->count) % KEEPER_QUEUE_MAX] = *action;
@@ -70,7 +72,7 @@ void core_push_answer(struct keeper_core *core, const struct keeper_request *req
 	core_push_report(core, &report, text);
 }
 
-static bool pop(struct keeper_core *core, struct keeper_action *out)
+bool core_pop(struct keeper_core *core, struct keeper_action *out)
 {
 	if (core->count == 0)
 		return false;
@@ -80,66 +82,24 @@ static bool pop(struct keeper_core *core, struct keeper_action *out)
 	return true;
 }
 
-/* ---- dropping -------------------------------------------------------------- */
-
-static bool is_holding(const struct keeper_core *core)
-{
-	for (size_t i = 0; i < core->conf->address_count; i++) {
-		if (core->addresses[i].state != ABSENT)
-			return true;
-	}
-	return keeper_routes_count(core->routes) > 0;
-}
-
-static void drop_all(struct keeper_core *core, const char *why, bool is_ending)
-{
-	if (core->is_ending)
-		return;
-	if (is_holding(core))
-		log_warn(core->lg, LG_KEEPER, "removing all addresses and routes: %s", why);
-	else
-		log_info(core->lg, LG_KEEPER, "nothing to remove: %s", why);
-	core->count = 0;
-	core->is_ending = is_ending;
-	core->is_dropping = true;
-	core->route_request.type = 0;
-	snprintf(core->drop_why, sizeof(core->drop_why), "%s", why);
-	for (size_t i = 0; i < core->conf->address_count; i++)
-		core_address_doom(core, i, why);
-}
-
-/* Addresses before routes, one by one, whatever the kernel says to it. */
-static bool next_of_drop(struct keeper_core *core, struct keeper_action *out)
-{
-	const struct keeper_route *route;
-
-	for (size_t i = 0; i < core->conf->address_count; i++) {
-		if (core->addresses[i].state != DOOMED)
-			continue;
-		core->addresses[i].state = REMOVING;
-		*out = (struct keeper_action){ .type = KEEPER_ACT_ADDRESS_DEL, .index = i };
-		return true;
-	}
-	route = keeper_routes_any(core->routes);
-	if (route != NULL) {
-		*out = (struct keeper_action){ .type = KEEPER_ACT_ROUTE_DEL,
-					       .index = route->connection,
-					       .prefix = route->prefix };
-		keeper_routes_remove(core->routes, &out->prefix);
-		return true;
-	}
-	core->is_dropping = false;
-	if (core->is_ending)
-		core_push(core, &(struct keeper_action){ .type = KEEPER_ACT_EXIT });
-	else
-		core_push_report(core, &(struct keeper_report){ .type = KEEPER_DROPPED },
-				 core->drop_why);
-	return false;
-}
-
 void keeper_core_take_eof(struct keeper_core *core, const char *why)
 {
-	drop_all(core, why, true);
+	core_drop(core, why, true, true);
+}
+
+void keeper_core_give_up(struct keeper_core *core, const char *why)
+{
+	core_drop(core, why, true, false);
+}
+
+bool keeper_core_is_ending(const struct keeper_core *core)
+{
+	return core->is_ending;
+}
+
+const struct keeper_last_words *keeper_core_last_words(const struct keeper_core *core)
+{
+	return &core->words;
 }
 
 /* ---- time ------------------------------------------------------------------ */
@@ -155,8 +115,8 @@ void keeper_core_wake(struct keeper_core *core, struct keeper_time now)
 		core->heard_ms = now.mono_ms;
 		snprintf(why, sizeof(why), "nothing ran here for %llu ms, was the host suspended?",
 			 (unsigned long long)slept_ms);
-		if (is_holding(core))
-			drop_all(core, why, false);
+		if (core_is_holding(core))
+			core_drop(core, why, false, false);
 	} else if (gap_ms > 2 * KEEPER_PING_MS) {
 		core->heard_ms += gap_ms - 2 * KEEPER_PING_MS;
 	}
@@ -170,7 +130,7 @@ void keeper_core_tick(struct keeper_core *core, uint64_t now_ms)
 		return;
 	snprintf(why, sizeof(why), "main has been silent for %llu ms",
 		 (unsigned long long)(now_ms - core->heard_ms));
-	drop_all(core, why, true);
+	keeper_core_give_up(core, why);
 }
 
 static uint64_t min_u64(uint64_t a, uint64_t b)
@@ -182,8 +142,12 @@ uint64_t keeper_core_next_ms(const struct keeper_core *core, uint64_t now_ms)
 {
 	uint64_t next_ms = now_ms + (core->is_watching ? KEEPER_PING_MS : KEEPER_RENEW_MS);
 
+	if (core->is_ending)
+		return core->hook_end_ms > now_ms ? min_u64(next_ms, core->hook_end_ms) : next_ms;
 	for (size_t i = 0; i < core->conf->address_count; i++)
 		next_ms = min_u64(next_ms, core_address_next_ms(&core->addresses[i]));
+	next_ms = min_u64(next_ms, core_ask_next_ms(core));
+	next_ms = min_u64(next_ms, core->fence_at_ms);
 	return min_u64(next_ms, keeper_routes_next_ms(core->routes));
 }
 
@@ -191,8 +155,8 @@ uint64_t keeper_core_next_ms(const struct keeper_core *core, uint64_t now_ms)
 
 static void take_request(struct keeper_core *core, const struct keeper_request *request)
 {
-	bool is_address =
-	    request->type == KEEPER_ADDRESS_ADD || request->type == KEEPER_ADDRESS_REMOVE;
+	bool is_address = request->type == KEEPER_ADDRESS_ADD ||
+			  request->type == KEEPER_ADDRESS_REMOVE || request->type == KEEPER_ASK;
 
 	if (is_address && request->index >= core->conf->address_count) {
 		log_error(core->lg, LG_KEEPER, "refused: main names address %u of %zu",
@@ -217,19 +181,25 @@ static void take_request(struct keeper_core *core, const struct keeper_request *
 	case KEEPER_ROUTE_REMOVE:
 		core_route_remove(core, request);
 		break;
+	case KEEPER_ASK:
+		core_ask(core, request);
+		break;
+	case KEEPER_LAST_WORDS: /* no request of this size */
+		break;
 	}
 }
 
 void keeper_core_take_message(struct keeper_core *core, uint64_t now_ms, struct bytes datagram)
 {
-	struct keeper_request request;
+	struct keeper_request request = { .type = KEEPER_LAST_WORDS };
 
 	if (core->is_ending)
 		return;
-	if (keeper_request_decode(datagram, &request) != 0) {
+	if (keeper_last_words_decode(datagram, &core->words) != 0 &&
+	    keeper_request_decode(datagram, &request) != 0) {
 		log_error(core->lg, LG_KEEPER, "main sent %zu octets that are no request",
 			  datagram.len);
-		drop_all(core, "main cannot be trusted any more", true);
+		keeper_core_give_up(core, "main cannot be trusted any more");
 		return;
 	}
 	core->is_watching = true;
@@ -237,13 +207,23 @@ void keeper_core_take_message(struct keeper_core *core, uint64_t now_ms, struct 
 	take_request(core, &request);
 }
 
+void keeper_core_take_heard(struct keeper_core *core, uint64_t now_ms,
+			    const struct keeper_heard *heard)
+{
+	if (core->is_ending)
+		return;
+	for (size_t i = 0; i < core->conf->address_count; i++)
+		core_verify_take_heard(core, now_ms, i, heard);
+	core_ask_take_heard(core, heard);
+}
+
 /* ---- actions and results --------------------------------------------------- */
 
 bool keeper_core_next(struct keeper_core *core, uint64_t now_ms, struct keeper_action *out)
 {
-	if (core->is_dropping && next_of_drop(core, out))
+	if (core->is_dropping && core_drop_next(core, now_ms, out))
 		return true;
-	if (pop(core, out))
+	if (core_pop(core, out))
 		return true;
 	if (core->is_ending)
 		return false;
@@ -251,7 +231,23 @@ bool keeper_core_next(struct keeper_core *core, uint64_t now_ms, struct keeper_a
 		if (core_address_next(core, now_ms, i, out))
 			return true;
 	}
+	if (core_ask_next(core, now_ms, out))
+		return true;
+	if (now_ms >= core->fence_at_ms) {
+		core->fence_at_ms = now_ms + KEEPER_RENEW_MS;
+		*out = (struct keeper_action){ .type = KEEPER_ACT_FENCE_KEEP };
+		return true;
+	}
 	return core_route_next(core, now_ms, out);
+}
+
+static void take_fence_result(struct keeper_core *core, uint64_t now_ms,
+			      const struct keeper_result *r)
+{
+	uint64_t suppressed;
+
+	if (r->err != 0 && log_limit_is_allowed(&core->fence_warnings, now_ms, &suppressed))
+		log_warn(core->lg, LG_KEEPER, "fence: %s", r->text);
 }
 
 void keeper_core_take_result(struct keeper_core *core, uint64_t now_ms,
@@ -268,8 +264,26 @@ void keeper_core_take_result(struct keeper_core *core, uint64_t now_ms,
 	case KEEPER_ACT_ROUTE_DEL:
 		core_route_take_result(core, now_ms, done, result);
 		break;
+	case KEEPER_ACT_HOOK_START:
+		core_hook_take_result(core, done, result);
+		break;
+	case KEEPER_ACT_ASK:
+		core_ask_take_result(core, now_ms, done, result);
+		break;
+	case KEEPER_ACT_FENCE_KEEP:
+	case KEEPER_ACT_FENCE_REMOVE:
+		take_fence_result(core, now_ms, result);
+		break;
+	case KEEPER_ACT_LAST_WORDS:
+		if (result->err != 0)
+			log_warn(core->lg, LG_KEEPER, "last words: %s", result->text);
+		break;
 	case KEEPER_ACT_PROBE_STOP:
 	case KEEPER_ACT_ANNOUNCE:
+	case KEEPER_ACT_VERIFY:
+	case KEEPER_ACT_VERIFY_STOP:
+	case KEEPER_ACT_HOOK_KILL:
+	case KEEPER_ACT_ASK_STOP:
 	case KEEPER_ACT_ROUTE_ANNOUNCE:
 	case KEEPER_ACT_REPORT:
 	case KEEPER_ACT_EXIT:

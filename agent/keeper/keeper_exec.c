@@ -1,11 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/keeper/keeper_exec.h"
 
+#include <errno.h>
+#include <libmnl/libmnl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "agent/keeper/exec_internal.h"
+
+#define LAST_WORDS_COPIES 3
+
+static void open_sockets(struct keeper_exec *exec)
+{
+	exec->packet_fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	/* A host may lack either family. */
+	exec->udp_fd[0] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	exec->udp_fd[1] = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+}
 
 int keeper_exec_new(const struct keeper_conf *conf, struct keeper_exec **out)
 {
@@ -16,8 +28,8 @@ int keeper_exec_new(const struct keeper_conf *conf, struct keeper_exec **out)
 		return ERR_NO_MEMORY;
 	exec->conf = conf;
 	for (size_t i = 0; i < KEEPER_ADDRESSES_MAX; i++)
-		exec->probes[i].fd = -1;
-	exec->packet_fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		exec->hooks[i].pidfd = exec->hooks[i].output = -1;
+	open_sockets(exec);
 	err = exec->packet_fd < 0 ? ERR_IO : netlink_new(&exec->nl);
 	if (err != 0) {
 		keeper_exec_free(exec);
@@ -27,312 +39,142 @@ int keeper_exec_new(const struct keeper_conf *conf, struct keeper_exec **out)
 	return 0;
 }
 
+static void close_fd(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
 void keeper_exec_free(struct keeper_exec *exec)
 {
 	if (exec == NULL)
 		return;
-	for (size_t i = 0; i < KEEPER_ADDRESSES_MAX; i++)
-		exec_stop_probe(exec, i);
-	if (exec->packet_fd >= 0)
-		close(exec->packet_fd);
+	/* Hooks that still run come to their own end. */
+	for (size_t i = 0; i < KEEPER_ADDRESSES_MAX; i++) {
+		close_fd(exec->hooks[i].pidfd);
+		close_fd(exec->hooks[i].output);
+	}
+	exec_close_ears(exec);
+	close_fd(exec->packet_fd);
+	close_fd(exec->udp_fd[0]);
+	close_fd(exec->udp_fd[1]);
+	if (exec->nft != NULL)
+		mnl_socket_close(exec->nft);
 	netlink_free(exec->nl);
 	free(exec);
 }
 
-static int call(struct keeper_exec *exec, struct netlink_msg *m, char why[KEEPER_TEXT_MAX])
+int exec_call(struct keeper_exec *exec, struct netlink_msg *m, char why[KEEPER_TEXT_MAX])
 {
 	return netlink_call(exec->nl, m, NULL, NULL, why, KEEPER_TEXT_MAX);
 }
 
-/* ---- addresses ------------------------------------------------------------- */
-
-struct lookup {
-	const struct ip *ip;
-	uint32_t ifindex; /* 0: any */
-	enum keeper_presence presence;
-	uint32_t elsewhere;
-};
-
-static void look_at(void *ctx, const struct nlmsghdr *h)
+size_t keeper_exec_fds(const struct keeper_exec *exec, int *fds, size_t cap)
 {
-	struct lookup *lookup = ctx;
-	struct netlink_address a;
+	size_t count = 0;
 
-	if (netlink_msg_read_address(h, &a) != 0 || !ip_is_equal(&a.ip, lookup->ip))
-		return;
-	if (lookup->ifindex != 0 && a.ifindex != lookup->ifindex) {
-		lookup->presence = KEEPER_PRESENCE_ELSEWHERE;
-		lookup->elsewhere = a.ifindex;
-	} else if (lookup->presence != KEEPER_PRESENCE_ELSEWHERE) {
-		lookup->presence =
-		    a.protocol == KEEPER_PROTOCOL ? KEEPER_PRESENCE_OURS : KEEPER_PRESENCE_FOREIGN;
+	for (size_t i = 0; i < exec->ear_count && count < cap; i++) {
+		if (exec->ears[i].fd >= 0)
+			fds[count++] = exec->ears[i].fd;
 	}
+	for (size_t i = 0; i < exec->conf->address_count && count < cap; i++) {
+		if (exec->hooks[i].pid != 0)
+			fds[count++] = exec->hooks[i].pidfd;
+	}
+	return count;
 }
 
-static void look_up(struct keeper_exec *exec, size_t index, struct keeper_result *result)
+static int send_last_words(struct keeper_exec *exec, const struct keeper_last_words *words,
+			   char why[KEEPER_TEXT_MAX])
 {
-	const struct keeper_address *address = &exec->conf->addresses[index];
-	struct lookup lookup = { .ip = &address->ip };
-	struct netlink_msg m;
-	const char *link = keeper_address_link(address);
-	char name[IFNAMSIZ];
+	int fd = exec->udp_fd[words->to.ip.family == IP_V4 ? 0 : 1];
+	struct sockaddr_storage to;
+	socklen_t size = endpoint_to_sockaddr(&words->to, &to);
+	int err = ERR_IO;
 
-	if (link[0] != '\0')
-		result->err = exec_find_device(exec, link, &lookup.ifindex, result->text);
-	if (result->err != 0)
-		return;
-	netlink_msg_address_dump(&m, address->ip.family);
-	result->err = netlink_call(exec->nl, &m, look_at, &lookup, result->text, KEEPER_TEXT_MAX);
-	result->presence = lookup.presence;
-	if (result->err == 0 && lookup.presence == KEEPER_PRESENCE_ELSEWHERE)
-		snprintf(result->text, KEEPER_TEXT_MAX, "%s",
-			 if_indextoname(lookup.elsewhere, name) != NULL ? name : "another device");
-}
-
-static int describe_address(struct keeper_exec *exec, size_t index, struct netlink_address *out,
-			    char why[KEEPER_TEXT_MAX])
-{
-	const struct keeper_address *address = &exec->conf->addresses[index];
-
-	*out = (struct netlink_address){
-		.ip = address->ip,
-		.protocol = KEEPER_PROTOCOL,
-		.valid_s = KEEPER_VALID_S,
-		.preferred_s = KEEPER_PREFERRED_S,
-		.is_connected = address->claim == KEEPER_CLAIM_ROUTE,
-	};
-	return exec_find_device(exec, keeper_address_link(address), &out->ifindex, why);
-}
-
-static int set_address(struct keeper_exec *exec, size_t index, char why[KEEPER_TEXT_MAX])
-{
-	struct netlink_address address;
-	struct netlink_msg m;
-	int err = describe_address(exec, index, &address, why);
-
+	for (int i = 0; i < LAST_WORDS_COPIES; i++) {
+		if (sendto(fd, words->octets, words->len, MSG_DONTWAIT, (struct sockaddr *)&to,
+			   size) >= 0)
+			err = 0;
+	}
 	if (err != 0)
-		return err;
-	netlink_msg_address_set(&m, &address);
-	return call(exec, &m, why);
-}
-
-static int del_address(struct keeper_exec *exec, size_t index, char why[KEEPER_TEXT_MAX])
-{
-	struct netlink_address address;
-	struct netlink_msg m;
-	int err = describe_address(exec, index, &address, why);
-
-	if (err != 0)
-		return err;
-	netlink_msg_address_del(&m, &address);
-	return call(exec, &m, why);
-}
-
-static int announce_address(struct keeper_exec *exec, size_t index, char why[KEEPER_TEXT_MAX])
-{
-	const struct keeper_address *address = &exec->conf->addresses[index];
-	struct link link;
-	int err = exec_find_link(exec, address->link, &link, why);
-
-	return err != 0 ? err : exec_announce(exec, &link, &address->ip, true, why);
-}
-
-/* ---- routes and proxy neighbours ------------------------------------------- */
-
-/* How many addresses of a prefix are proxied: the core lets no larger one through. */
-static size_t proxy_count(const struct ip_prefix *prefix)
-{
-	size_t host_bits = ip_size(&prefix->ip) * 8 - prefix->bits;
-
-	return host_bits > 8 ? 0 : (size_t)1 << host_bits;
-}
-
-static void del_proxies(struct keeper_exec *exec, const struct keeper_core *core, const char *name,
-			uint32_t ifindex, const struct ip_prefix *prefix, size_t count)
-{
-	struct netlink_proxy proxy = { .ifindex = ifindex };
-	struct netlink_msg m;
-	char why[KEEPER_TEXT_MAX];
-
-	for (size_t i = 0; i < count; i++) {
-		if (ip_add(&prefix->ip, i, &proxy.ip) != 0 ||
-		    keeper_core_is_proxied(core, name, &proxy.ip))
-			continue;
-		netlink_msg_proxy_del(&m, &proxy);
-		call(exec, &m, why); /* fails where it is gone already */
-	}
-}
-
-static int set_proxies(struct keeper_exec *exec, const struct keeper_core *core, const char *name,
-		       const struct ip_prefix *prefix, char why[KEEPER_TEXT_MAX])
-{
-	struct netlink_proxy proxy = { .protocol = KEEPER_PROTOCOL };
-	struct netlink_msg m;
-	struct link link;
-	int err = exec_find_link(exec, name, &link, why);
-
-	proxy.ifindex = link.ifindex;
-	for (size_t i = 0; err == 0 && i < proxy_count(prefix); i++) {
-		err = ip_add(&prefix->ip, i, &proxy.ip);
-		if (err != 0)
-			break;
-		netlink_msg_proxy_set(&m, &proxy);
-		err = call(exec, &m, why);
-		if (err != 0)
-			del_proxies(exec, core, name, link.ifindex, prefix, i);
-	}
+		snprintf(why, KEEPER_TEXT_MAX, "%s", strerror(errno));
 	return err;
 }
 
-static void take_netconf(void *ctx, const struct nlmsghdr *h)
+static void run_address(struct keeper_exec *exec, const struct keeper_action *action,
+			struct keeper_result *r)
 {
-	struct netlink_netconf *conf = ctx;
-
-	if (netlink_msg_read_netconf(h, conf) != 0)
-		return;
-}
-
-static bool has_setting(struct keeper_exec *exec, uint8_t family, int32_t ifindex,
-			struct netlink_netconf *out)
-{
-	struct netlink_msg m;
-	char why[KEEPER_TEXT_MAX];
-
-	*out = (struct netlink_netconf){ false, false };
-	netlink_msg_netconf_get(&m, family, ifindex);
-	return netlink_call(exec->nl, &m, take_netconf, out, why, sizeof(why)) == 0;
-}
-
-/* The kernel answers for proxied neighbours only where it forwards; for IPv6, where told to. */
-static void warn_of_settings(struct keeper_exec *exec, uint8_t family, const char *name,
-			     char text[KEEPER_TEXT_MAX])
-{
-	struct netlink_netconf here, all;
-	uint32_t ifindex;
-	char ignored[KEEPER_TEXT_MAX];
-
-	if (exec_find_device(exec, name, &ifindex, ignored) != 0 ||
-	    !has_setting(exec, family, (int32_t)ifindex, &here) ||
-	    !has_setting(exec, family, NETLINK_ALL, &all))
-		return;
-	if (!here.is_forwarding)
-		snprintf(text, KEEPER_TEXT_MAX,
-			 "nothing is forwarded from %s: set net.ipv%u.conf.%s.forwarding=1", name,
-			 family, name);
-	else if (family == IP_V6 && !here.is_proxying && !all.is_proxying)
-		snprintf(text, KEEPER_TEXT_MAX,
-			 "nobody is answered on %s: set net.ipv6.conf.%s.proxy_ndp=1", name, name);
-}
-
-static int describe_route(struct keeper_exec *exec, const struct keeper_action *action,
-			  struct netlink_route *out, char why[KEEPER_TEXT_MAX])
-{
-	*out = (struct netlink_route){
-		.prefix = action->prefix,
-		.metric = exec->conf->connections[action->index].metric,
-		.protocol = KEEPER_PROTOCOL,
-	};
-	return exec_find_device(exec, exec->conf->tun, &out->ifindex, why);
-}
-
-/* Leaves nothing behind when it fails, unless it replaces what was there before. */
-static int set_route(struct keeper_exec *exec, const struct keeper_core *core,
-		     const struct keeper_action *action, char text[KEEPER_TEXT_MAX])
-{
-	const struct keeper_connection *c = &exec->conf->connections[action->index];
-	struct netlink_route route;
-	struct netlink_msg m;
-	char ignored[KEEPER_TEXT_MAX];
-	int err = describe_route(exec, action, &route, text);
-
-	if (err != 0)
-		return err;
-	netlink_msg_route_set(&m, &route, action->is_replacing);
-	err = call(exec, &m, text);
-	if (err != 0 || c->inside != KEEPER_INSIDE_PROXY_ARP)
-		return err;
-	err = set_proxies(exec, core, c->link, &action->prefix, text);
-	if (err == 0) {
-		warn_of_settings(exec, action->prefix.ip.family, c->link, text);
-		return 0;
-	}
-	netlink_msg_route_del(&m, &route);
-	if (!action->is_replacing)
-		call(exec, &m, ignored);
-	return err;
-}
-
-static int del_route(struct keeper_exec *exec, const struct keeper_core *core,
-		     const struct keeper_action *action, char why[KEEPER_TEXT_MAX])
-{
-	const struct keeper_connection *c = &exec->conf->connections[action->index];
-	struct netlink_route route;
-	struct netlink_msg m;
-	uint32_t ifindex;
-	int err;
-
-	/* First: nothing is to be drawn here that cannot be sent on. */
-	if (c->inside == KEEPER_INSIDE_PROXY_ARP &&
-	    exec_find_device(exec, c->link, &ifindex, why) == 0)
-		del_proxies(exec, core, c->link, ifindex, &action->prefix,
-			    proxy_count(&action->prefix));
-	err = describe_route(exec, action, &route, why);
-	if (err != 0)
-		return err;
-	netlink_msg_route_del(&m, &route);
-	return call(exec, &m, why);
-}
-
-static int announce_route(struct keeper_exec *exec, const struct keeper_action *action,
-			  char why[KEEPER_TEXT_MAX])
-{
-	const struct keeper_connection *c = &exec->conf->connections[action->index];
-	struct link link;
-	struct ip ip;
-	int err = exec_find_link(exec, c->link, &link, why);
-
-	for (size_t i = 0; err == 0 && i < proxy_count(&action->prefix); i++) {
-		err = ip_add(&action->prefix.ip, i, &ip);
-		if (err == 0)
-			err = exec_announce(exec, &link, &ip, false, why);
-	}
-	return err;
-}
-
-void keeper_exec_run(struct keeper_exec *exec, const struct keeper_core *core,
-		     const struct keeper_action *action, struct keeper_result *result)
-{
-	*result = (struct keeper_result){ .err = 0 };
 	switch (action->type) {
 	case KEEPER_ACT_LOOKUP:
-		look_up(exec, action->index, result);
+		exec_look_up(exec, action->index, r);
 		break;
 	case KEEPER_ACT_PROBE:
-		result->err = exec_start_probe(exec, action->index, result->text);
+		r->err = exec_probe(exec, action->index, r->text);
 		break;
 	case KEEPER_ACT_PROBE_STOP:
 		exec_stop_probe(exec, action->index);
 		break;
 	case KEEPER_ACT_ADDRESS_SET:
-		result->err = set_address(exec, action->index, result->text);
+		r->err = exec_set_address(exec, action->index, r->text);
 		break;
 	case KEEPER_ACT_ADDRESS_DEL:
-		result->err = del_address(exec, action->index, result->text);
+		r->err = exec_del_address(exec, action->index, r->text);
 		break;
 	case KEEPER_ACT_ANNOUNCE:
-		result->err = announce_address(exec, action->index, result->text);
+		r->err = exec_announce_address(exec, action->index, r->text);
+		break;
+	case KEEPER_ACT_VERIFY:
+		r->err = exec_verify(exec, action->index, r->text);
+		break;
+	case KEEPER_ACT_VERIFY_STOP:
+		exec_stop_verify(exec, action->index);
+		break;
+	case KEEPER_ACT_HOOK_START:
+		r->err = exec_start_hook(exec, action, r->text);
+		break;
+	case KEEPER_ACT_HOOK_KILL:
+		exec_kill_hook(exec, action->index);
+		break;
+	default:
+		break;
+	}
+}
+
+void keeper_exec_run(struct keeper_exec *exec, const struct keeper_core *core,
+		     const struct keeper_action *action, struct keeper_result *r)
+{
+	*r = (struct keeper_result){ .err = 0 };
+	switch (action->type) {
+	case KEEPER_ACT_ASK:
+		exec_start_ask(exec, action, r);
+		break;
+	case KEEPER_ACT_ASK_STOP:
+		exec_stop_ask(exec, action);
 		break;
 	case KEEPER_ACT_ROUTE_SET:
-		result->err = set_route(exec, core, action, result->text);
+		r->err = exec_set_route(exec, core, action, r->text);
 		break;
 	case KEEPER_ACT_ROUTE_DEL:
-		result->err = del_route(exec, core, action, result->text);
+		r->err = exec_del_route(exec, core, action, r->text);
 		break;
 	case KEEPER_ACT_ROUTE_ANNOUNCE:
-		result->err = announce_route(exec, action, result->text);
+		r->err = exec_announce_route(exec, action, r->text);
+		break;
+	case KEEPER_ACT_FENCE_KEEP:
+		r->err = exec_keep_fences(exec, r->text);
+		break;
+	case KEEPER_ACT_FENCE_REMOVE:
+		r->err = exec_remove_fences(exec, action, r->text);
+		break;
+	case KEEPER_ACT_LAST_WORDS:
+		r->err = send_last_words(exec, keeper_core_last_words(core), r->text);
 		break;
 	case KEEPER_ACT_REPORT:
 	case KEEPER_ACT_EXIT:
+		break;
+	default:
+		run_address(exec, action, r);
 		break;
 	}
 }

@@ -15,19 +15,30 @@ struct keeper_exec;
 MUST_USE int keeper_exec_new(const struct keeper_conf *conf, struct keeper_exec **out);
 void keeper_exec_free(struct keeper_exec *exec);
 
-/* Any action but REPORT and EXIT. core is only asked keeper_core_is_proxied(). */
+/* Any action but REPORT and EXIT. core: see keeper_core_is_proxied() and _last_words(). */
 void keeper_exec_run(struct keeper_exec *exec, const struct keeper_core *core,
 		     const struct keeper_action *action, struct keeper_result *result);
 
-/* The socket that listens for answers to the probe of this address; -1 if it is not probed. */
-int keeper_exec_probe_fd(const struct keeper_exec *exec, size_t index);
+/* The descriptors that are readable when there is something for the two functions below. */
+#define KEEPER_EXEC_FDS_MAX (3 * KEEPER_ADDRESSES_MAX)
+size_t keeper_exec_fds(const struct keeper_exec *exec, int *fds, size_t cap);
 
 /*
- * Reads what has come in there, a bounded number of frames. True if one of them is a conflict:
- * whose, and whether it is a probe like ours.
+ * Reads a frame that has come in at an ear, from 0 on. False if there is none, or no such ear; link
+ * is NULL if it was read but says nothing.
  */
-bool keeper_exec_read_probe(struct keeper_exec *exec, size_t index, uint8_t mac[6],
-			    bool *is_probing);
+#define KEEPER_EXEC_EARS_MAX (2 * KEEPER_ADDRESSES_MAX)
+bool keeper_exec_read_frame(struct keeper_exec *exec, size_t ear, struct keeper_heard *out);
+
+/* True if the hook of that address has ended: as for keeper_core_take_hook(). */
+bool keeper_exec_read_hook(struct keeper_exec *exec, size_t index, int *status,
+			   char line[KEEPER_TEXT_MAX]);
+
+/*
+ * Puts the fences up in place of those of an earlier keeper. What cannot be fenced is logged: the
+ * keeper does without.
+ */
+void keeper_exec_fence(struct keeper_exec *exec, const struct logger *lg);
 
 /*
  * Removes what an earlier keeper left in the kernel, known by KEEPER_PROTOCOL: configured

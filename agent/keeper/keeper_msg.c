@@ -20,9 +20,25 @@ int keeper_request_decode(struct bytes datagram, struct keeper_request *out)
 	if (datagram.len != sizeof(r))
 		return ERR_VALUE;
 	memcpy(&r, datagram.ptr, sizeof(r));
-	if (r.version != KEEPER_MSG_VERSION || r.type < KEEPER_PING || r.type > KEEPER_ROUTE_REMOVE)
+	if (r.version != KEEPER_MSG_VERSION || r.type < KEEPER_PING || r.type > KEEPER_ASK)
 		return ERR_VALUE;
 	*out = r;
+	return 0;
+}
+
+int keeper_last_words_decode(struct bytes datagram, struct keeper_last_words *out)
+{
+	struct keeper_last_words w;
+
+	if (datagram.len != sizeof(w))
+		return ERR_VALUE;
+	memcpy(&w, datagram.ptr, sizeof(w));
+	if (w.version != KEEPER_MSG_VERSION || w.type != KEEPER_LAST_WORDS ||
+	    w.len > sizeof(w.octets))
+		return ERR_VALUE;
+	if (w.len > 0 && (ip_size(&w.to.ip) == 0 || w.to.port == 0))
+		return ERR_VALUE;
+	*out = w;
 	return 0;
 }
 
@@ -33,7 +49,7 @@ int keeper_report_decode(struct bytes datagram, struct keeper_report *out)
 	if (datagram.len != sizeof(r))
 		return ERR_VALUE;
 	memcpy(&r, datagram.ptr, sizeof(r));
-	if (r.version != KEEPER_MSG_VERSION || r.type < KEEPER_PONG || r.type > KEEPER_DROPPED)
+	if (r.version != KEEPER_MSG_VERSION || r.type < KEEPER_PONG || r.type > KEEPER_CONFLICT)
 		return ERR_VALUE;
 	r.text[sizeof(r.text) - 1] = '\0';
 	*out = r;

@@ -34,6 +34,8 @@ struct netlink_address {
 	 * route, and leave it behind when the address goes.
 	 */
 	bool is_connected;
+	uint8_t bits;   /* when read: of its network */
+	uint32_t flags; /* when read: IFA_F_* */
 };
 
 struct netlink_route {

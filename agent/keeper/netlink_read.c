@@ -92,6 +92,11 @@ int netlink_msg_read_address(const struct nlmsghdr *h, struct netlink_address *o
 	if (err != 0)
 		return err;
 	a.ifindex = body->ifa_index;
+	a.bits = body->ifa_prefixlen;
+	a.flags =
+	    attrs.by_type[IFA_FLAGS] != NULL ? read_u32(attrs.by_type[IFA_FLAGS]) : body->ifa_flags;
+	if (a.bits > ip_size(&a.ip) * 8)
+		return ERR_VALUE;
 	a.protocol = read_u8(attrs.by_type[IFA_PROTO]);
 	*out = a;
 	return 0;

@@ -101,7 +101,12 @@ static void note_report(struct keeper_world *w, const struct keeper_report *r)
 	if (r->type == KEEPER_PONG)
 		w->pongs++;
 	else if (r->type == KEEPER_ANSWER)
-		note(w, "answer %u %d", r->id, r->result);
+		note(w, "answer %u %d%s", r->id, r->result,
+		     r->request.type != KEEPER_ASK || r->result != 0 ? ""
+		     : r->is_there                                   ? " there"
+								     : " nobody");
+	else if (r->type == KEEPER_CONFLICT)
+		note(w, "conflict %u %s %u", r->index, r->text, r->count);
 	else if (r->type == KEEPER_ADDRESS_LOST)
 		note(w, "lost %u", r->index);
 	else
@@ -115,7 +120,10 @@ static void note_action(struct keeper_world *w, const struct keeper_action *a)
 		[KEEPER_ACT_PROBE_STOP] = "stop",      [KEEPER_ACT_ADDRESS_SET] = "set",
 		[KEEPER_ACT_ADDRESS_DEL] = "del",      [KEEPER_ACT_ANNOUNCE] = "announce",
 		[KEEPER_ACT_ROUTE_SET] = "route",      [KEEPER_ACT_ROUTE_DEL] = "unroute",
-		[KEEPER_ACT_ROUTE_ANNOUNCE] = "shout",
+		[KEEPER_ACT_ROUTE_ANNOUNCE] = "shout", [KEEPER_ACT_VERIFY] = "verify",
+		[KEEPER_ACT_VERIFY_STOP] = "verified", [KEEPER_ACT_HOOK_START] = "hook",
+		[KEEPER_ACT_HOOK_KILL] = "kill",       [KEEPER_ACT_ASK] = "ask",
+		[KEEPER_ACT_ASK_STOP] = "asked",       [KEEPER_ACT_LAST_WORDS] = "words",
 	};
 	char prefix[PREFIX_TEXT_MAX];
 
@@ -123,6 +131,13 @@ static void note_action(struct keeper_world *w, const struct keeper_action *a)
 		note_report(w, &a->report);
 	else if (a->type == KEEPER_ACT_EXIT)
 		note(w, "exit");
+	else if (a->type == KEEPER_ACT_FENCE_KEEP)
+		w->fences_kept++;
+	else if (a->type == KEEPER_ACT_FENCE_REMOVE)
+		w->fence_removal = *a;
+	else if (a->type == KEEPER_ACT_HOOK_START)
+		note(w, "%s %zu %llu", a->is_claim ? "claim" : "release", a->index,
+		     (unsigned long long)a->epoch);
 	else if (a->prefix.bits == 0)
 		note(w, "%s %zu", names[a->type], a->index);
 	else
@@ -141,6 +156,42 @@ void world_run(struct keeper_world *w)
 			keeper_core_take_result(w->core, w->now_ms, &action,
 						&w->results[action.type]);
 	}
+}
+
+void world_hear_arp(struct keeper_world *w, uint16_t operation, uint8_t mac, const char *sender,
+		    const char *target)
+{
+	struct keeper_heard heard = { .link = "eth0",
+				      .own_mac = { 2 },
+				      .mac = { 2, [5] = mac },
+				      .is_arp = true,
+				      .arp = { .operation = operation,
+					       .sender_mac = { 2, [5] = mac },
+					       .sender = to_ip(sender),
+					       .target = to_ip(target) } };
+
+	keeper_core_take_heard(w->core, w->now_ms, &heard);
+	world_run(w);
+}
+
+void world_hear_na(struct keeper_world *w, uint8_t mac, const char *target, const char *to)
+{
+	struct keeper_heard heard = { .link = "eth0",
+				      .own_mac = { 2 },
+				      .mac = { 2, [5] = mac },
+				      .nd = { .type = ND_ADVERTISEMENT,
+					      .source = to_ip("fe80::99"),
+					      .to = to_ip(to),
+					      .target = to_ip(target) } };
+
+	keeper_core_take_heard(w->core, w->now_ms, &heard);
+	world_run(w);
+}
+
+void world_end_hook(struct keeper_world *w, size_t index, int status, const char *line)
+{
+	keeper_core_take_hook(w->core, index, status, line);
+	world_run(w);
 }
 
 /* ---- events ---------------------------------------------------------------- */
@@ -165,6 +216,18 @@ void world_say(struct keeper_world *w, const struct keeper_request *request)
 
 	r.version = KEEPER_MSG_VERSION;
 	keeper_core_take_message(w->core, w->now_ms, (struct bytes){ (uint8_t *)&r, sizeof(r) });
+	world_run(w);
+}
+
+void world_say_words(struct keeper_world *w, uint16_t len)
+{
+	struct keeper_last_words words = { .version = KEEPER_MSG_VERSION,
+					   .type = KEEPER_LAST_WORDS,
+					   .len = len,
+					   .to = { to_ip("192.0.2.1"), 500 } };
+
+	keeper_core_take_message(w->core, w->now_ms,
+				 (struct bytes){ (uint8_t *)&words, sizeof(words) });
 	world_run(w);
 }
 

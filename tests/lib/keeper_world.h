@@ -9,6 +9,8 @@
  * kernel is a table of results. What the core wants done is written down as text ("lookup 0, probe
  * 0") and compared. Every function fails the test on error.
  *
+ * Keeping up the fences is only counted, their removal noted on the side.
+ *
  * Addresses: 0 is 192.0.2.21 (l2), 1 is 2001:db8::21 (l2), 2 is 192.0.2.22 (none). Connections: 0
  * proxies on eth1, 1 routes with metric 77, 2 proxies IPv6 on eth2, 3 proxies on eth2, 4 routes
  * everything with metric 88.
@@ -25,6 +27,8 @@ struct keeper_world {
 	struct keeper_result results[WORLD_ACTIONS]; /* of the kernel, by action */
 	bool is_ended;
 	size_t pongs;
+	size_t fences_kept;
+	struct keeper_action fence_removal; /* type 0: they stay as they are */
 	char trace[8192];
 };
 
@@ -44,6 +48,16 @@ void world_say(struct keeper_world *w, const struct keeper_request *request);
 void world_say_address(struct keeper_world *w, uint16_t type, uint32_t id, uint16_t index);
 void world_say_route(struct keeper_world *w, uint16_t type, uint32_t id, uint16_t connection,
 		     const char *prefix, uint64_t arrival);
+
+/* Frames from eth0: ARP with that sender and target, an advertisement; by a MAC that ends so. */
+void world_hear_arp(struct keeper_world *w, uint16_t operation, uint8_t mac, const char *sender,
+		    const char *target);
+void world_hear_na(struct keeper_world *w, uint8_t mac, const char *target, const char *to);
+
+void world_end_hook(struct keeper_world *w, size_t index, int status, const char *line);
+
+/* Main's last words: so many octets, to 192.0.2.1 port 500. */
+void world_say_words(struct keeper_world *w, uint16_t len);
 
 /* One wake-up of the process: main's ping if it is due, then the tick. */
 void world_turn(struct keeper_world *w);

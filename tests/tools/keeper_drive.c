@@ -15,14 +15,17 @@
 /*
  * Plays main for the tests of the keeper. Commands on standard input, one per line:
  *
- *   add INDEX | remove INDEX
+ *   add INDEX [EPOCH [force]] | remove INDEX
+ *   ask INDEX IP
+ *   words ENDPOINT TEXT | no-words
  *   route-add CONNECTION PREFIX ARRIVAL | route-remove CONNECTION PREFIX ARRIVAL
  *   many CONNECTION COUNT       that many host routes from 10.64.0.0 on, at once
  *   raw                         four octets that are no request
  *   quit                        close the socket and end
  *
  * On standard output: "pid MAIN KEEPER", then a line per event: "answer NAME INDEX RESULT
- * TEXT", "lost INDEX TEXT", "dropped TEXT", "death TEXT". Ends with 3 when the keeper is gone.
+ * TEXT" (of ask: "nobody" or "there MAC"), "conflict INDEX MAC COUNT", "lost INDEX TEXT", "dropped
+ * TEXT", "death TEXT". Ends with 3 when the keeper is gone.
  */
 struct drive {
 	struct keeper_client *client;
@@ -36,7 +39,8 @@ struct drive {
 static void usage(void)
 {
 	fprintf(stderr,
-		"usage: keeper_drive [--make-tun] --tun NAME --address IP,LINK,l2|none|route ... "
+		"usage: keeper_drive [--make-tun] [--uid UID] [--hook PATH] [--next-hop IP] ... "
+		"--tun NAME --address IP,LINK,l2|none|route|hook ... "
 		"--connection proxy-arp|route,LINK,METRIC,PREFIX ...\n");
 	exit(2);
 }
@@ -45,9 +49,18 @@ static void usage(void)
 
 static void on_answer(void *ctx, const struct keeper_report *report)
 {
+	const char *found = report->is_there ? "there " : "nobody";
+	bool is_found = report->request.type == KEEPER_ASK && report->result == 0;
+
 	(void)ctx;
-	printf("answer %s %u %d %s\n", keeper_request_name(report->request.type),
-	       report->request.index, report->result, report->text);
+	printf("answer %s %u %d %s%s\n", keeper_request_name(report->request.type),
+	       report->request.index, report->result, is_found ? found : "", report->text);
+}
+
+static void on_conflict(void *ctx, size_t index, const char *mac, uint32_t count)
+{
+	(void)ctx;
+	printf("conflict %zu %s %u\n", index, mac, count);
 }
 
 static void on_address_lost(void *ctx, size_t index, const char *why)
@@ -109,6 +122,39 @@ static int request_many(struct drive *d, const char *args)
 	return err;
 }
 
+static int request_add(struct drive *d, const char *args)
+{
+	unsigned long long epoch = 0;
+	char force[8] = "";
+	size_t index;
+
+	if (sscanf(args, "%zu %llu %7s", &index, &epoch, force) < 1)
+		return ERR_VALUE;
+	return keeper_client_add_address(d->client, index, epoch, strcmp(force, "force") == 0);
+}
+
+static int request_ask(struct drive *d, const char *args)
+{
+	char text[IP_TEXT_MAX];
+	struct ip ip;
+	size_t index;
+
+	if (sscanf(args, "%zu %45s", &index, text) != 2 || ip_parse(text, &ip) != 0)
+		return ERR_VALUE;
+	return keeper_client_ask(d->client, index, &ip, NULL);
+}
+
+static int set_words(struct drive *d, const char *args)
+{
+	char to[ENDPOINT_TEXT_MAX], words[64];
+	struct endpoint endpoint;
+
+	if (sscanf(args, "%53s %63s", to, words) != 2 || endpoint_parse(to, &endpoint) != 0)
+		return ERR_VALUE;
+	return keeper_client_set_last_words(
+	    d->client, &endpoint, (struct bytes){ (const uint8_t *)words, strlen(words) });
+}
+
 static void run_command(struct drive *d, const char *line)
 {
 	char command[16] = "";
@@ -118,11 +164,18 @@ static void run_command(struct drive *d, const char *line)
 	sscanf(line, "%15s %n", command, &used);
 	args = line + used;
 	if (strcmp(command, "add") == 0)
-		err = keeper_client_add_address(d->client, strtoul(args, NULL, 10));
+		err = request_add(d, args);
 	else if (strcmp(command, "remove") == 0)
 		err = keeper_client_remove_address(d->client, strtoul(args, NULL, 10));
 	else if (strcmp(command, "route-add") == 0 || strcmp(command, "route-remove") == 0)
 		err = request_route(d, command, args);
+	else if (strcmp(command, "ask") == 0)
+		err = request_ask(d, args);
+	else if (strcmp(command, "words") == 0)
+		err = set_words(d, args);
+	else if (strcmp(command, "no-words") == 0)
+		err = keeper_client_set_last_words(d->client, &(struct endpoint){ .port = 0 },
+						   (struct bytes){ NULL, 0 });
 	else if (strcmp(command, "many") == 0)
 		err = request_many(d, args);
 	else if (strcmp(command, "raw") == 0)
@@ -169,6 +222,7 @@ static void parse_address(struct keeper_conf *conf, const char *text)
 		a->link[0] = '\0';
 	a->claim = strcmp(claim, "none") == 0    ? KEEPER_CLAIM_NONE
 		   : strcmp(claim, "route") == 0 ? KEEPER_CLAIM_ROUTE
+		   : strcmp(claim, "hook") == 0  ? KEEPER_CLAIM_HOOK
 						 : KEEPER_CLAIM_L2;
 	conf->address_count++;
 }
@@ -187,6 +241,14 @@ static void parse_connection(struct keeper_conf *conf, const char *text)
 	conf->connection_count++;
 }
 
+static void parse_next_hop(struct keeper_conf *conf, const char *text)
+{
+	if (conf->next_hop_count == KEEPER_NEXT_HOPS_MAX ||
+	    ip_parse(text, &conf->next_hops[conf->next_hop_count]) != 0)
+		usage();
+	conf->next_hop_count++;
+}
+
 static bool parse_options(int argc, char **argv, struct keeper_conf *conf)
 {
 	static const struct option options[] = {
@@ -194,6 +256,8 @@ static bool parse_options(int argc, char **argv, struct keeper_conf *conf)
 		{ "connection", required_argument, NULL, 'c' },
 		{ "tun", required_argument, NULL, 't' },
 		{ "make-tun", no_argument, NULL, 'm' },
+		{ "hook", required_argument, NULL, 'h' },
+		{ "next-hop", required_argument, NULL, 'n' },
 		{ "uid", required_argument, NULL, 'u' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -207,6 +271,10 @@ static bool parse_options(int argc, char **argv, struct keeper_conf *conf)
 			parse_connection(conf, optarg);
 		else if (option == 't')
 			snprintf(conf->tun, sizeof(conf->tun), "%s", optarg);
+		else if (option == 'h')
+			snprintf(conf->hook, sizeof(conf->hook), "%s", optarg);
+		else if (option == 'n')
+			parse_next_hop(conf, optarg);
 		else if (option == 'm')
 			is_making_tun = true;
 		else if (option == 'u')
@@ -238,8 +306,12 @@ int main(int argc, char **argv)
 {
 	static struct keeper_conf conf = { .log_level = LOG_LEVEL_DEBUG };
 	struct drive d = { .len = 0 };
-	struct keeper_client_events events = { on_answer, on_address_lost, on_dropped, on_death,
-					       &d };
+	struct keeper_client_events events = { .on_answer = on_answer,
+					       .on_conflict = on_conflict,
+					       .on_address_lost = on_address_lost,
+					       .on_dropped = on_dropped,
+					       .on_death = on_death,
+					       .ctx = &d };
 	bool is_making_tun = parse_options(argc, argv, &conf);
 	struct keeper_process keeper;
 	char why[KEEPER_TEXT_MAX];

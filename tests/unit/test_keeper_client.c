@@ -60,8 +60,11 @@ static void on_death(void *ctx, const char *why)
 static struct side *new_side(int buffer)
 {
 	struct side *s = calloc(1, sizeof(*s));
-	struct keeper_client_events events = { on_answer, on_address_lost, on_dropped, on_death,
-					       s };
+	struct keeper_client_events events = { .on_answer = on_answer,
+					       .on_address_lost = on_address_lost,
+					       .on_dropped = on_dropped,
+					       .on_death = on_death,
+					       .ctx = s };
 	int fds[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds), 0);
@@ -124,7 +127,7 @@ static void test_requests(void **state)
 	struct keeper_request first, r;
 
 	(void)state;
-	assert_int_equal(keeper_client_add_address(s->client, 2), 0);
+	assert_int_equal(keeper_client_add_address(s->client, 2, 0, false), 0);
 	assert_int_equal(keeper_client_remove_address(s->client, 1), 0);
 	assert_int_equal(keeper_client_add_route(s->client, 5, &prefix, 77), 0);
 	assert_int_equal(keeper_client_remove_route(s->client, 70000, &prefix, 78), 0);

@@ -149,23 +149,39 @@ static void test_claim_route_is_only_added_and_renewed(void **state)
 
 static void test_conflicts(void **state)
 {
-	static const uint8_t mac[6] = { 2, 0, 0, 0, 0, 0x99 };
 	struct keeper_world *w = world_new(0);
 
 	(void)state;
 	for (int is_probing = 0; is_probing < 2; is_probing++) {
 		world_say_address(w, KEEPER_ADDRESS_ADD, 1, 0);
 		world_pass(w, 79);
-		keeper_core_take_conflict(w->core, 0, mac, is_probing);
-		world_run(w);
-		world_expect(w, "conflict", "lookup 0, probe 0, stop 0, answer 1 -15");
+		world_hear_arp(w, ARP_REQUEST, 0, "192.0.2.21", "192.0.2.21");
+		world_hear_arp(w, ARP_REQUEST, 0x99, "192.0.2.11", "192.0.2.21");
+		world_expect(w, "our own, and another's question", "lookup 0, probe 0");
+		if (is_probing)
+			world_hear_arp(w, ARP_REQUEST, 0x99, "0.0.0.0", "192.0.2.21");
+		else
+			world_hear_arp(w, ARP_REPLY, 0x99, "192.0.2.21", "192.0.2.11");
+		world_expect(w, "conflict", "stop 0, answer 1 -15");
 	}
-	world_hold_address(w);
-	keeper_core_take_conflict(w->core, 0, mac, false);
-	keeper_core_take_conflict(w->core, 1, mac, false);
-	keeper_core_take_conflict(w->core, 3, mac, false);
-	world_run(w);
-	world_expect(w, "nobody yields to a late one", "");
+	world_say_address(w, KEEPER_ADDRESS_ADD, 1, 1);
+	world_hear_na(w, 0x99, "2001:db8::21", "ff02::1");
+	world_expect(w, "IPv6", "lookup 1, probe 1, stop 1, answer 1 -15");
+	world_free(w);
+}
+
+static void test_force_does_not_ask(void **state)
+{
+	struct keeper_world *w = world_new(0);
+
+	(void)state;
+	world_say(w, &(struct keeper_request){
+			 .type = KEEPER_ADDRESS_ADD, .id = 1, .force = 1, .epoch = 7 });
+	world_expect(w, "forced", "lookup 0, set 0, answer 1 0, announce 0");
+	w->results[KEEPER_ACT_LOOKUP].presence = KEEPER_PRESENCE_FOREIGN;
+	world_say(w, &(struct keeper_request){
+			 .type = KEEPER_ADDRESS_ADD, .id = 2, .index = 1, .force = 1 });
+	world_expect(w, "not over the operator's own", "lookup 1, answer 2 -15");
 	world_free(w);
 }
 
@@ -270,6 +286,7 @@ int main(void)
 		cmocka_unit_test(test_claim_none_is_only_watched),
 		cmocka_unit_test(test_claim_route_is_only_added_and_renewed),
 		cmocka_unit_test(test_conflicts),
+		cmocka_unit_test(test_force_does_not_ask),
 		cmocka_unit_test(test_requests_during_a_probe),
 		cmocka_unit_test(test_kernel_refuses_an_address),
 		cmocka_unit_test(test_renewal_fails_for_a_while),

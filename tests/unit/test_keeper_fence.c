@@ -105,8 +105,8 @@ static void test_suspended_host(void **state)
 	w->slept_ms += KEEPER_SUSPENDED_MS + 1; /* CLOCK_MONOTONIC stood still */
 	world_turn(w);
 	world_expect(w, "drop first",
-		     "del 1, unroute 10.1.0.201/32 0, unroute 10.64.0.0/16 1, "
-		     "stop 0, answer 6 -16, dropped");
+		     "del 1, stop 0, answer 6 -16, unroute 10.1.0.201/32 0, "
+		     "unroute 10.64.0.0/16 1, dropped");
 	world_pass(w, 3000);
 	world_expect(w, "and stay alive", "");
 	world_say_address(w, KEEPER_ADDRESS_ADD, 7, 1);
@@ -177,9 +177,9 @@ static const struct nonsense_case {
 	{ "long", sizeof(struct keeper_request) + 1, KEEPER_MSG_VERSION, KEEPER_PING },
 	{ "empty", 0, KEEPER_MSG_VERSION, KEEPER_PING },
 	{ "version 0", sizeof(struct keeper_request), 0, KEEPER_PING },
-	{ "version 2", sizeof(struct keeper_request), 2, KEEPER_PING },
+	{ "version 1", sizeof(struct keeper_request), 1, KEEPER_PING },
 	{ "type 0", sizeof(struct keeper_request), KEEPER_MSG_VERSION, 0 },
-	{ "type 6", sizeof(struct keeper_request), KEEPER_MSG_VERSION, 6 },
+	{ "type 7", sizeof(struct keeper_request), KEEPER_MSG_VERSION, 7 },
 };
 
 static void test_nonsense_is_fatal(void **state)
@@ -212,6 +212,141 @@ static void test_index_out_of_range(void **state)
 	world_free(w);
 }
 
+/* ---- last words, and what stays behind ------------------------------------- */
+
+static void test_last_words_between_addresses_and_routes(void **state)
+{
+	struct keeper_world *w = world_new(0);
+
+	(void)state;
+	world_say_words(w, KEEPER_LAST_WORDS_MAX);
+	world_hold_everything(w);
+	world_say_words(w, 20);
+	keeper_core_take_eof(w->core, "test");
+	world_run(w);
+	world_expect(
+	    w, "end",
+	    "del 0, del 1, words 0, unroute 10.1.0.201/32 0, unroute 10.64.0.0/16 1, exit");
+	assert_int_equal(keeper_core_last_words(w->core)->len, 20);
+	world_free(w);
+}
+
+static void test_last_words_when_main_is_silent(void **state)
+{
+	struct keeper_world *w = world_new(0);
+
+	(void)state;
+	world_say_words(w, 20);
+	w->next_ping = UINT64_MAX;
+	world_pass(w, KEEPER_SILENCE_MS - 1);
+	world_expect(w, "they are a sign of life", "");
+	world_pass(w, 1);
+	world_expect(w, "nothing held", "words 0, exit");
+	world_free(w);
+}
+
+static void test_no_last_words(void **state)
+{
+	struct keeper_world *w = world_new(0);
+
+	(void)state;
+	world_say_words(w, 20);
+	world_hold_address(w);
+	w->slept_ms = 5000;
+	world_wake(w);
+	world_expect(w, "main lives", "del 0, dropped");
+	world_say_words(w, 0);
+	keeper_core_take_eof(w->core, "test");
+	world_run(w);
+	world_expect(w, "taken back", "exit");
+	world_free(w);
+}
+
+static void test_no_last_words_while_an_address_stays(void **state)
+{
+	static const struct {
+		int err;
+		const char *want;
+	} cases[] = { { ERR_IO, "del 0, exit" }, { ERR_NOT_FOUND, "del 0, words 0, exit" } };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct keeper_world *w = world_new(0);
+
+		world_say_words(w, 20);
+		world_hold_address(w);
+		w->results[KEEPER_ACT_ADDRESS_DEL].err = cases[i].err;
+		keeper_core_take_eof(w->core, "test");
+		world_run(w);
+		world_expect(w, "end", cases[i].want);
+		world_free(w);
+	}
+}
+
+static void test_fences_at_the_end(void **state)
+{
+	static const struct {
+		const char *name;
+		bool is_main_gone;
+		enum keeper_action_type fails;
+		bool is_clean;
+	} cases[] = {
+		{ "main is gone", true, KEEPER_ACT_REPORT, true },
+		{ "main may wake and send", false, KEEPER_ACT_REPORT, true },
+		{ "an address stays", true, KEEPER_ACT_ADDRESS_DEL, false },
+		{ "a route stays", true, KEEPER_ACT_ROUTE_DEL, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct keeper_world *w = world_new(0);
+
+		world_hold_everything(w);
+		assert_in_range(w->fences_kept, 2, 3); /* once a second */
+		w->results[cases[i].fails].err = ERR_IO;
+		if (cases[i].is_main_gone)
+			keeper_core_take_eof(w->core, "test");
+		else
+			w->next_ping = UINT64_MAX;
+		world_pass(w, KEEPER_SILENCE_MS);
+		assert_true(w->is_ended);
+		if (w->fence_removal.type != KEEPER_ACT_FENCE_REMOVE ||
+		    w->fence_removal.is_main_gone != cases[i].is_main_gone ||
+		    w->fence_removal.is_clean != cases[i].is_clean)
+			fail_msg("%s: other fences", cases[i].name);
+		world_free(w);
+	}
+}
+
+static void test_half_said_words_are_fatal(void **state)
+{
+	static const struct {
+		const char *name;
+		uint16_t version, type, len, port;
+	} cases[] = {
+		{ "version", 1, KEEPER_LAST_WORDS, 20, 500 },
+		{ "type", KEEPER_MSG_VERSION, KEEPER_ASK, 20, 500 },
+		{ "length", KEEPER_MSG_VERSION, KEEPER_LAST_WORDS, KEEPER_LAST_WORDS_MAX + 1, 500 },
+		{ "port", KEEPER_MSG_VERSION, KEEPER_LAST_WORDS, 20, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct keeper_last_words words = { .version = cases[i].version,
+						   .type = cases[i].type,
+						   .len = cases[i].len,
+						   .to = { { IP_V4, { 192, 0, 2, 1 } },
+							   cases[i].port } };
+		struct keeper_world *w = world_new(0);
+
+		keeper_core_take_message(w->core, w->now_ms,
+					 (struct bytes){ (uint8_t *)&words, sizeof(words) });
+		world_run(w);
+		world_expect(w, cases[i].name, "exit");
+		world_free(w);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -226,6 +361,12 @@ int main(void)
 		cmocka_unit_test(test_drop_while_all_are_probed),
 		cmocka_unit_test(test_nonsense_is_fatal),
 		cmocka_unit_test(test_index_out_of_range),
+		cmocka_unit_test(test_last_words_between_addresses_and_routes),
+		cmocka_unit_test(test_last_words_when_main_is_silent),
+		cmocka_unit_test(test_no_last_words),
+		cmocka_unit_test(test_no_last_words_while_an_address_stays),
+		cmocka_unit_test(test_fences_at_the_end),
+		cmocka_unit_test(test_half_said_words_are_fatal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

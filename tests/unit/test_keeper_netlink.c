@@ -48,7 +48,7 @@ static bool is_little_endian(void)
 
 static struct netlink_address address(const char *ip)
 {
-	return (struct netlink_address){ to_ip(ip), V0, KEEPER_PROTOCOL, 3, 2, false };
+	return (struct netlink_address){ to_ip(ip), V0, KEEPER_PROTOCOL, 3, 2, false, 0, 0 };
 }
 
 static struct netlink_route route(const char *prefix, uint32_t metric)

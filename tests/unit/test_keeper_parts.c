@@ -50,7 +50,7 @@ static void test_reports_are_judged(void **state)
 	memset(sent.text, 'x', sizeof(sent.text));
 	assert_int_equal(keeper_report_decode(octets, &got), 0);
 	assert_int_equal(strlen(got.text), KEEPER_TEXT_MAX - 1);
-	sent.type = KEEPER_DROPPED + 1;
+	sent.type = KEEPER_CONFLICT + 1;
 	assert_int_equal(keeper_report_decode(octets, &got), ERR_VALUE);
 	sent.type = 0;
 	assert_int_equal(keeper_report_decode(octets, &got), ERR_VALUE);
@@ -60,7 +60,7 @@ static void test_reports_are_judged(void **state)
 	octets.len--;
 	assert_int_equal(keeper_report_decode(octets, &got), ERR_VALUE);
 	assert_string_equal(keeper_request_name(KEEPER_ROUTE_ADD), "ROUTE_ADD");
-	assert_string_equal(keeper_request_name(6), "UNKNOWN");
+	assert_string_equal(keeper_request_name(8), "UNKNOWN");
 }
 
 static void break_address_count(struct keeper_conf *c)
