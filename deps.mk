@@ -11,8 +11,8 @@ DEPS_BUILD := gcc libc6-dev pkg-config libuv1-dev libssl-dev libjansson-dev liby
 # The peers are strongSwan with userspace ESP (kernel-libipsec is in libcharon-extra-plugins).
 DEPS_DEMO  := python3 iproute2 iputils-ping tcpdump charon-systemd strongswan-swanctl \
               libcharon-extra-plugins libstrongswan-standard-plugins libstrongswan-extra-plugins
-DEPS_CHECK := clang libclang-rt-dev llvm libcmocka-dev python3-pytest procps openssl valgrind \
-              clang-format clang-tidy cppcheck shellcheck pyflakes3
+DEPS_CHECK := clang libclang-rt-dev llvm libcmocka-dev python3-pytest procps nftables openssl \
+              valgrind clang-format clang-tidy cppcheck shellcheck pyflakes3
 
 # SKIP_DEPS=1: they are there, however they came (another distribution, no network).
 ifneq ($(SKIP_DEPS),1)

@@ -4,22 +4,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "agent/addresses/addresses.h"
 #include "agent/agent_report.h"
 #include "agent/inside/inside.h"
 #include "agent/keeper/keeper_client.h"
-#include "agent/peer_batch.h"
-#include "agent/state/state.h"
+#include "agent/peer_feed.h"
+#include "agent/track/tracker.h"
 #include "agent/uplink/uplink.h"
 #include "common/io/sd_notify.h"
 
 /* Without a director for so long, a member serves under the number that it had last time. */
-#define ALONE_MS             3000
-/* An address that is refused, because somebody else has it, is asked for ever more rarely. */
-#define ADDRESS_RETRY_MS     1000
-#define ADDRESS_RETRY_MAX_MS 30000
-#define RELEASE_MS           500
-/* Between two frames of many that tell of all peers: a frame takes 2 or 3 ms to make. */
-#define PEERS_MS             5
+#define ALONE_MS   3000
+/* For so long the director waits for what is tracked: orders before that could only be refused. */
+#define TRACK_MS   3000
+#define RELEASE_MS 500
 
 enum stage {
 	STAGE_WAITING,
@@ -30,9 +28,8 @@ enum stage {
 };
 enum timers {
 	TIMER_ALONE,
-	TIMER_ADDRESSES,
+	TIMER_TRACK,
 	TIMER_RELEASE,
-	TIMER_PEERS,
 	TIMER_COUNT
 };
 
@@ -41,53 +38,40 @@ struct agent {
 	struct agent_resources res;
 	const struct logger *lg;
 	struct rng rng;
+	uint64_t boot_id;
 	struct crypto *crypto;
 	struct shard *shard;
 	int keeper_fd; /* for keeper, once it is there */
 	struct keeper_client *keeper;
 	struct uplink *uplink;
 	struct inside *inside;
-	struct peer_batch *batch; /* all peers, while the director is told of them */
-	struct agent_state state;
+	struct peer_feed *peers;
+	struct addresses *addresses;
+	struct tracker *tracker;
 	struct agent_report report;
 	enum stage stage;
 	int error;
-	bool is_held[KEEPER_ADDRESSES_MAX];
-	bool is_requested[KEEPER_ADDRESSES_MAX]; /* an answer is to come */
-	uint64_t address_retry_ms;
+	bool is_track_known, is_able;
+	size_t n_released; /* what was held when the stop began */
+	struct ip released[KEEPER_ADDRESSES_MAX];
 	char stop_reason[64];
 	uv_timer_t timers[TIMER_COUNT];
 };
 
-static size_t count_held(const struct agent *a)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < a->res.setup->n_homes; i++)
-		n += a->is_held[i];
-	return n;
-}
-
-/* One that was requested may be ours by now: the answer is on its way. */
-static bool may_hold_any(const struct agent *a)
-{
-	for (size_t i = 0; i < a->res.setup->n_homes; i++) {
-		if (a->is_held[i] || a->is_requested[i])
-			return true;
-	}
-	return false;
-}
-
 /* For systemctl status. */
 static void show_status(const struct agent *a)
 {
-	char text[96];
+	char text[128];
 
 	if (a->stage == STAGE_WAITING)
 		snprintf(text, sizeof(text), "waiting for a director");
 	else
-		snprintf(text, sizeof(text), "serving as number %u, %zu of %zu addresses",
-			 a->state.number, count_held(a), a->res.setup->n_homes);
+		snprintf(text, sizeof(text),
+			 "serving as number %u, %zu of %zu addresses, %zu taken over",
+			 addresses_number(a->addresses), addresses_count_held(a->addresses, true),
+			 a->res.setup->n_homes,
+			 addresses_count_held(a->addresses, false) -
+			     addresses_count_held(a->addresses, true));
 	if (sd_notify_status(text) != 0)
 		log_debug(a->lg, LG_MAIN, "the service manager does not listen");
 }
@@ -101,8 +85,11 @@ static void end(struct agent *a, int error)
 	a->stage = STAGE_ENDED;
 	a->error = error;
 	uplink_close(a->uplink);
+	tracker_close(a->tracker);
+	addresses_close(a->addresses);
 	keeper_client_free(a->keeper);
 	shard_close(a->shard);
+	peer_feed_close(a->peers);
 	for (size_t i = 0; i < TIMER_COUNT; i++)
 		uv_close((uv_handle_t *)&a->timers[i], NULL);
 }
@@ -110,6 +97,15 @@ static void end(struct agent *a, int error)
 static void on_bye_done(void *ctx)
 {
 	end(ctx, 0);
+}
+
+static void forget_last_words(struct agent *a)
+{
+	const struct endpoint nowhere = { .port = 0 };
+
+	if (a->keeper != NULL &&
+	    keeper_client_set_last_words(a->keeper, &nowhere, (struct bytes){ NULL, 0 }) != 0)
+		log_debug(a->lg, LG_KEEPER, "the keeper takes no more requests");
 }
 
 static void say_bye(struct agent *a)
@@ -120,10 +116,11 @@ static void say_bye(struct agent *a)
 		return;
 	a->stage = STAGE_BYE;
 	uv_timer_stop(&a->timers[TIMER_RELEASE]);
-	/* What the keeper did not confirm is not claimed to be free. */
-	if (!may_hold_any(a)) {
-		bye.released = a->res.setup->homes;
-		bye.n_released = a->res.setup->n_homes;
+	/* What the keeper did not confirm is not claimed to be free; it will say so itself. */
+	if (!addresses_may_hold_any(a->addresses)) {
+		bye.released = a->released;
+		bye.n_released = a->n_released;
+		forget_last_words(a);
 	}
 	uplink_bye(a->uplink, &bye);
 }
@@ -135,7 +132,7 @@ static void on_release_timer(uv_timer_t *timer)
 
 static void bye_if_released(struct agent *a)
 {
-	if (a->stage == STAGE_RELEASING && !may_hold_any(a))
+	if (a->stage == STAGE_RELEASING && !addresses_may_hold_any(a->addresses))
 		say_bye(a);
 }
 
@@ -151,72 +148,61 @@ void agent_stop(struct agent *a, const char *reason)
 	snprintf(a->stop_reason, sizeof(a->stop_reason), "%s", reason);
 	a->stage = STAGE_RELEASING;
 	uv_timer_start(&a->timers[TIMER_RELEASE], on_release_timer, RELEASE_MS, 0);
-	for (size_t i = 0; i < a->res.setup->n_homes; i++) {
-		if ((a->is_held[i] || a->is_requested[i]) &&
-		    keeper_client_remove_address(a->keeper, i) != 0)
-			log_warn(a->lg, LG_KEEPER, "the keeper takes no more requests");
+	for (size_t i = 0; i < a->res.setup->n_addresses; i++) {
+		if (addresses_is_held(a->addresses, i))
+			a->released[a->n_released++] = a->res.setup->addresses[i];
 	}
+	addresses_stop(a->addresses, reason);
 	bye_if_released(a);
 }
 
 /* ---- service addresses ---- */
 
-static void on_addresses_timer(uv_timer_t *timer);
-
-static void retry_addresses(struct agent *a)
+/* A home address of this member that it holds, for those who come to an address of another. */
+static struct ip find_target(const struct agent *a, uint8_t family)
 {
-	if (a->stage != STAGE_SERVING || uv_is_active((uv_handle_t *)&a->timers[TIMER_ADDRESSES]))
-		return;
-	uv_timer_start(&a->timers[TIMER_ADDRESSES], on_addresses_timer, a->address_retry_ms, 0);
-	a->address_retry_ms *= 2;
-	if (a->address_retry_ms > ADDRESS_RETRY_MAX_MS)
-		a->address_retry_ms = ADDRESS_RETRY_MAX_MS;
-}
+	for (size_t i = 0; i < a->res.setup->n_homes; i++) {
+		const struct ip *home = &a->res.setup->addresses[i];
 
-static void request_addresses(struct agent *a)
-{
-	for (size_t i = 0; a->stage == STAGE_SERVING && i < a->res.setup->n_homes; i++) {
-		if (a->is_held[i] || a->is_requested[i])
-			continue;
-		if (keeper_client_add_address(a->keeper, i, 0, false) == 0)
-			a->is_requested[i] = true;
-		else
-			retry_addresses(a);
+		if (home->family == family && addresses_is_held(a->addresses, i))
+			return *home;
 	}
+	return (struct ip){ .family = IP_NONE };
 }
 
-static void on_addresses_timer(uv_timer_t *timer)
+static void on_addresses_changed(void *ctx)
 {
-	request_addresses(timer->data);
-}
+	struct agent *a = ctx;
 
-static void on_address_answer(struct agent *a, const struct keeper_report *report)
-{
-	size_t i = report->request.index;
-	char text[IP_TEXT_MAX];
-	bool is_add = report->request.type == KEEPER_ADDRESS_ADD;
+	/* Addresses that were taken over collect no new SAs: those are to stay when it moves home.
+	 */
+	for (size_t i = a->res.setup->n_homes; i < a->res.setup->n_addresses; i++) {
+		const struct ip *local = &a->res.setup->addresses[i];
+		struct ip target = find_target(a, local->family);
 
-	if (i >= a->res.setup->n_homes)
-		return;
-	ip_format(&a->res.setup->homes[i], text);
-	if (report->result != 0) {
-		log_warn(a->lg, LG_KEEPER, "%s not %s: %s", text, is_add ? "taken" : "released",
-			 report->text);
-		if (is_add) {
-			a->is_requested[i] = false;
-			retry_addresses(a);
-			bye_if_released(a);
-		}
-		return;
+		if (!addresses_is_held(a->addresses, i))
+			target.family = IP_NONE;
+		shard_set_redirect(a->shard, local, &target);
 	}
-	log_info(a->lg, LG_KEEPER, "%s %s%s%s", text, is_add ? "is ours" : "released",
-		 report->text[0] != '\0' ? ": " : "", report->text);
-	a->is_held[i] = is_add;
-	a->is_requested[i] = false;
-	a->address_retry_ms = ADDRESS_RETRY_MS;
 	show_status(a);
 	bye_if_released(a);
 }
+
+static void on_address_lost(void *ctx, const struct ip *ip)
+{
+	struct agent *a = ctx;
+
+	shard_drop_local(a->shard, ip);
+}
+
+static void on_tell(void *ctx, struct message *m)
+{
+	struct agent *a = ctx;
+
+	uplink_tell(a->uplink, m);
+}
+
+/* ---- the keeper ---- */
 
 static void on_keeper_answer(void *ctx, const struct keeper_report *report)
 {
@@ -226,7 +212,9 @@ static void on_keeper_answer(void *ctx, const struct keeper_report *report)
 	switch (report->request.type) {
 	case KEEPER_ADDRESS_ADD:
 	case KEEPER_ADDRESS_REMOVE:
-		on_address_answer(a, report);
+	case KEEPER_ASK:
+		addresses_keeper_answer(a->addresses, report);
+		bye_if_released(a);
 		break;
 	case KEEPER_ROUTE_ADD:
 	case KEEPER_ROUTE_REMOVE:
@@ -241,19 +229,24 @@ static void on_keeper_answer(void *ctx, const struct keeper_report *report)
 	}
 }
 
-static void on_address_lost(void *ctx, size_t index, const char *why)
+static void on_keeper_lost(void *ctx, size_t index, const char *why)
 {
 	struct agent *a = ctx;
 	char text[IP_TEXT_MAX];
 
-	if (index >= a->res.setup->n_homes)
+	if (index >= a->res.setup->n_addresses)
 		return;
-	log_error(a->lg, LG_KEEPER, "%s lost: %s", ip_format(&a->res.setup->homes[index], text),
+	log_error(a->lg, LG_KEEPER, "%s lost: %s", ip_format(&a->res.setup->addresses[index], text),
 		  why);
-	a->is_held[index] = false;
-	show_status(a);
-	retry_addresses(a);
+	addresses_keeper_lost(a->addresses, index, why);
 	bye_if_released(a);
+}
+
+static void on_keeper_conflict(void *ctx, size_t index, const char *mac, uint32_t count)
+{
+	struct agent *a = ctx;
+
+	addresses_keeper_conflict(a->addresses, index, mac, count);
 }
 
 /* ---- the return path ---- */
@@ -282,10 +275,7 @@ static void on_keeper_dropped(void *ctx, const char *why)
 	struct agent *a = ctx;
 
 	log_warn(a->lg, LG_KEEPER, "everything was released: %s", why);
-	memset(a->is_held, 0, sizeof(a->is_held));
-	memset(a->is_requested, 0, sizeof(a->is_requested));
-	/* The keeper's probe asks whether somebody else has an address by now. */
-	request_addresses(a);
+	addresses_keeper_dropped(a->addresses, why);
 	inside_each(a->inside, add_route_again, a);
 	bye_if_released(a);
 }
@@ -330,73 +320,9 @@ static void on_peer(void *ctx, enum action_type what, const struct peer_info *pe
 		    enum responder_reason reason)
 {
 	struct agent *a = ctx;
-	struct ip_prefix inner[MSG_INNER_MAX];
-	struct msg_peer entry;
 
 	(void)reason; /* the responder has logged it */
-	report_fill_peer(what, peer, uv_hrtime() / 1000000, inner, &entry);
-	uplink_send_peers(a->uplink, false, &entry, 1);
-	if (a->batch != NULL)
-		peer_batch_drop(a->batch, peer->spi);
-}
-
-struct collecting {
-	struct peer_batch *batch;
-	uint64_t now_ms;
-};
-
-static void collect_peer(void *ctx, const struct peer_info *peer)
-{
-	const struct collecting *c = ctx;
-
-	peer_batch_add(c->batch, peer, c->now_ms);
-}
-
-static void forget_batch(struct agent *a)
-{
-	peer_batch_free(a->batch);
-	a->batch = NULL;
-	uv_timer_stop(&a->timers[TIMER_PEERS]);
-}
-
-static void send_from_batch(struct agent *a, bool reset)
-{
-	size_t n;
-	const struct msg_peer *rest = peer_batch_rest(a->batch, &n);
-
-	peer_batch_skip(a->batch, uplink_send_peers(a->uplink, reset, rest, n));
-	peer_batch_rest(a->batch, &n);
-	if (n == 0)
-		forget_batch(a);
-}
-
-static void on_peers_timer(uv_timer_t *timer)
-{
-	struct agent *a = timer->data;
-
-	if (!uplink_is_up(a->uplink))
-		forget_batch(a);
-	else if (!uplink_is_full(a->uplink))
-		send_from_batch(a, false);
-}
-
-/* The first frame now, so that what changes from now on is told after it; the others by and by. */
-static void send_all_peers(struct agent *a)
-{
-	const struct responder *r = shard_responder(a->shard);
-	struct collecting c = { .now_ms = uv_hrtime() / 1000000 };
-
-	forget_batch(a);
-	c.batch = peer_batch_new(r != NULL ? responder_count_established(r) : 0);
-	if (c.batch == NULL) {
-		log_error(a->lg, LG_CONTROL, "no memory to tell the director about peers");
-		return;
-	}
-	if (r != NULL)
-		responder_each_peer(r, collect_peer, &c);
-	a->batch = c.batch;
-	uv_timer_start(&a->timers[TIMER_PEERS], on_peers_timer, PEERS_MS, PEERS_MS);
-	send_from_batch(a, true);
+	peer_feed_one(a->peers, a->uplink, what, peer);
 }
 
 /* ---- the director ---- */
@@ -409,7 +335,8 @@ static void serve(struct agent *a)
 {
 	const struct keeper_client_events keeper_events = {
 		.on_answer = on_keeper_answer,
-		.on_address_lost = on_address_lost,
+		.on_conflict = on_keeper_conflict,
+		.on_address_lost = on_keeper_lost,
 		.on_dropped = on_keeper_dropped,
 		.on_death = on_keeper_death,
 		.ctx = a,
@@ -418,7 +345,7 @@ static void serve(struct agent *a)
 	int err;
 
 	uv_timer_stop(&a->timers[TIMER_ALONE]);
-	conf.member = a->state.number;
+	conf.member = addresses_number(a->addresses);
 	err = shard_begin(a->shard, &conf, a->res.setup->policy, &a->rng);
 	if (err == 0)
 		err = keeper_client_new(a->loop, a->keeper_fd, &keeper_events, &a->keeper);
@@ -428,9 +355,9 @@ static void serve(struct agent *a)
 		return;
 	}
 	a->stage = STAGE_SERVING;
-	log_info(a->lg, LG_MAIN, "serving as number %u", a->state.number);
+	log_info(a->lg, LG_MAIN, "serving as number %u", addresses_number(a->addresses));
 	show_status(a);
-	request_addresses(a);
+	addresses_begin(a->addresses, a->keeper);
 }
 
 static void on_alone_timer(uv_timer_t *timer)
@@ -439,53 +366,59 @@ static void on_alone_timer(uv_timer_t *timer)
 
 	log_warn(a->lg, LG_MAIN,
 		 "no director for %d s: going on as number %u of cluster %s, as last time",
-		 ALONE_MS / 1000, a->state.number, a->state.cluster);
+		 ALONE_MS / 1000, addresses_number(a->addresses), addresses_cluster(a->addresses));
 	serve(a);
-}
-
-/* Returns false if the number is not the one that we serve under. */
-static bool take_number(struct agent *a, const struct msg_welcome *w)
-{
-	struct errtext why = { "" };
-
-	if (a->stage == STAGE_SERVING && w->number != a->state.number) {
-		log_error(a->lg, LG_MAIN,
-			  "the director calls us number %u, we serve as %u: starting over",
-			  w->number, a->state.number);
-		return false;
-	}
-	if (a->state.number == w->number && strcmp(a->state.cluster, w->cluster) == 0)
-		return true;
-	a->state.number = w->number;
-	snprintf(a->state.cluster, sizeof(a->state.cluster), "%s", w->cluster);
-	/* The disk may take its time: not while the keeper listens. The next start writes it. */
-	if (a->stage != STAGE_WAITING)
-		return true;
-	if (state_save(a->res.state_dir, &a->state, &why) != 0)
-		log_error(a->lg, LG_MAIN, "%s: without a director this member cannot start",
-			  why.text);
-	return true;
 }
 
 static void on_welcome(void *ctx, const struct msg_welcome *w)
 {
 	struct agent *a = ctx;
 
-	if (!take_number(a, w)) {
+	if (a->stage != STAGE_WAITING && w->number != addresses_number(a->addresses)) {
+		log_error(a->lg, LG_MAIN,
+			  "the director calls us number %u, we serve as %u: starting over",
+			  w->number, addresses_number(a->addresses));
 		end(a, ERR_MISMATCH);
 		return;
 	}
+	addresses_take_welcome(a->addresses, w);
 	if (a->stage == STAGE_WAITING)
 		serve(a);
 	if (a->stage == STAGE_SERVING)
-		send_all_peers(a);
+		peer_feed_all(a->peers, a->uplink, shard_responder(a->shard));
 }
 
 static void on_fill_hello(void *ctx, struct msg_hello *hello)
 {
 	struct agent *a = ctx;
 
-	report_fill_hello(&a->report, a->res.conf, a->is_held, hello);
+	report_fill_hello(&a->report, a->res.conf, a->res.setup, hello);
+	addresses_fill_hello(a->addresses, a->report.addresses, hello);
+}
+
+static void on_last_words(void *ctx, const struct endpoint *to, struct bytes words)
+{
+	struct agent *a = ctx;
+
+	if (a->stage != STAGE_SERVING)
+		return;
+	if (keeper_client_set_last_words(a->keeper, to, words) != 0)
+		log_warn(a->lg, LG_KEEPER, "the keeper takes no last words");
+}
+
+static void on_order(void *ctx, const struct message *m)
+{
+	struct agent *a = ctx;
+
+	addresses_take_order(a->addresses, m);
+	bye_if_released(a);
+}
+
+static void on_director_lost(void *ctx)
+{
+	struct agent *a = ctx;
+
+	addresses_disconnected(a->addresses);
 }
 
 static void on_fill_heartbeat(void *ctx, struct msg_heartbeat *hb)
@@ -493,16 +426,44 @@ static void on_fill_heartbeat(void *ctx, struct msg_heartbeat *hb)
 	struct agent *a = ctx;
 
 	report_fill_heartbeat(&a->report, a->res.conf, a->shard, hb);
-	hb->state = a->stage != STAGE_SERVING                ? MSG_STATE_STARTING
-		    : count_held(a) == a->res.setup->n_homes ? MSG_STATE_ACTIVE
-							     : MSG_STATE_FAILED;
+	if (a->stage != STAGE_SERVING || !a->is_track_known)
+		hb->state = MSG_STATE_STARTING;
+	else if (!a->is_able)
+		hb->state = MSG_STATE_FAILED;
+	else
+		hb->state = addresses_count_held(a->addresses, true) > 0 ? MSG_STATE_ACTIVE
+									 : MSG_STATE_STARTING;
 }
 
 static void on_fill_report(void *ctx, struct msg_report *report)
 {
 	struct agent *a = ctx;
 
-	report_fill_report(&a->report, a->res.conf, a->shard, report);
+	report_fill_report(&a->report, a->res.conf, a->shard, a->addresses, report);
+}
+
+/* ---- what is tracked ---- */
+
+static void on_track_timer(uv_timer_t *timer)
+{
+	struct agent *a = timer->data;
+
+	uplink_start(a->uplink);
+}
+
+static void on_track(void *ctx, bool is_known, bool is_able, const char *why)
+{
+	struct agent *a = ctx;
+
+	if (is_able != a->is_able)
+		log_write(a->lg, is_able ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, LG_MAIN, "%s%s",
+			  is_able ? "able: all that is tracked works" : "not able: ", why);
+	a->is_track_known = is_known;
+	a->is_able = is_able;
+	addresses_able(a->addresses, is_able, why);
+	if (is_known)
+		uplink_start(a->uplink);
+	bye_if_released(a);
 }
 
 static void on_tun_lost(void *ctx)
@@ -511,6 +472,42 @@ static void on_tun_lost(void *ctx)
 }
 
 /* ---- construction ---- */
+
+static int draw_boot_id(struct agent *a, struct errtext *why)
+{
+	errtext_set(why, "no randomness");
+	do {
+		if (rng_u64(&a->rng, &a->boot_id) != 0)
+			return ERR_CRYPTO;
+	} while (a->boot_id == 0);
+	return 0;
+}
+
+/* What is tracked, and the addresses: sockets that take privileges. */
+static int open_parts(struct agent *a, struct errtext *why)
+{
+	const struct addresses_events events = {
+		.changed = on_addresses_changed,
+		.lost = on_address_lost,
+		.tell = on_tell,
+		.ctx = a,
+	};
+	struct addresses_conf conf = {
+		.setup = a->res.setup,
+		.member = a->res.conf->member,
+		.state_dir = a->res.state_dir,
+		.lg = a->lg,
+	};
+	int err = draw_boot_id(a, why);
+
+	conf.boot_id = a->boot_id;
+	if (err == 0)
+		err = addresses_new(a->loop, &conf, &events, &a->addresses, why);
+	if (err == 0)
+		err = tracker_new(a->loop, &a->res.setup->track, a->lg, on_track, a, &a->tracker,
+				  why);
+	return err;
+}
 
 int agent_new(uv_loop_t *loop, const struct agent_resources *res, struct agent **out,
 	      struct errtext *why)
@@ -532,13 +529,15 @@ int agent_new(uv_loop_t *loop, const struct agent_resources *res, struct agent *
 	a->res = *res;
 	a->lg = res->lg;
 	a->rng = rng_system();
-	a->address_retry_ms = ADDRESS_RETRY_MS;
 	a->crypto = crypto_new();
 	a->inside = inside_new();
-	if (a->crypto == NULL || a->inside == NULL)
+	a->peers = peer_feed_new(loop, a->lg);
+	if (a->crypto == NULL || a->inside == NULL || a->peers == NULL)
 		goto fail;
-	err = shard_new(loop, res->setup->homes, res->setup->n_homes, res->tun_fd, a->crypto, a->lg,
-			&events, &a->shard, why);
+	err = shard_new(loop, res->setup->addresses, res->setup->n_addresses, res->tun_fd,
+			a->crypto, a->lg, &events, &a->shard, why);
+	if (err == 0)
+		err = open_parts(a, why);
 	if (err != 0)
 		goto fail;
 	for (size_t i = 0; i < TIMER_COUNT; i++) {
@@ -560,6 +559,9 @@ int agent_start(struct agent *a, int keeper_fd, struct errtext *why)
 	const struct uplink_events uplink_events = {
 		.fill_hello = on_fill_hello,
 		.welcome = on_welcome,
+		.last_words = on_last_words,
+		.order = on_order,
+		.lost = on_director_lost,
 		.fill_heartbeat = on_fill_heartbeat,
 		.fill_report = on_fill_report,
 		.bye_done = on_bye_done,
@@ -569,8 +571,9 @@ int agent_start(struct agent *a, int keeper_fd, struct errtext *why)
 		.director = a->res.conf->director.address,
 		.director_name = a->res.conf->director.name,
 		.tls = a->res.tls,
+		.boot_id = a->boot_id,
 	};
-	int err = state_load(a->res.state_dir, &a->state, why);
+	int err = addresses_load(a->addresses, why);
 
 	if (err != 0)
 		return err;
@@ -578,16 +581,19 @@ int agent_start(struct agent *a, int keeper_fd, struct errtext *why)
 	err = uplink_new(a->loop, &uplink_conf, a->lg, &uplink_events, &a->uplink, why);
 	if (err != 0)
 		return err;
-	if (a->state.number != 0)
+	if (addresses_number(a->addresses) != 0)
 		uv_timer_start(&a->timers[TIMER_ALONE], on_alone_timer, ALONE_MS, 0);
-	return 0;
+	uv_timer_start(&a->timers[TIMER_TRACK], on_track_timer, TRACK_MS, 0);
+	err = tracker_start(a->tracker, why);
+	if (err == 0 && !tracker_is_able(a->tracker))
+		addresses_able(a->addresses, false, "what is tracked is not known yet");
+	return err;
 }
 
 int agent_free(struct agent *a)
 {
 	int error = a->error;
 
-	peer_batch_free(a->batch);
 	inside_free(a->inside);
 	crypto_free(a->crypto);
 	free(a);

@@ -50,38 +50,37 @@ static double load_of(const struct agent_report *r, const struct agent_conf *con
 	return by_half_open > load ? by_half_open : load;
 }
 
-static enum msg_claim_kind to_msg_claim(enum agent_claim claim)
+static enum msg_claim_kind to_msg_claim(enum keeper_claim claim)
 {
 	switch (claim) {
-	case AGENT_CLAIM_L2:
+	case KEEPER_CLAIM_L2:
 		return MSG_CLAIM_L2;
-	case AGENT_CLAIM_ROUTE:
+	case KEEPER_CLAIM_ROUTE:
 		return MSG_CLAIM_ROUTE;
-	case AGENT_CLAIM_NONE:
+	case KEEPER_CLAIM_HOOK:
+		return MSG_CLAIM_HOOK;
+	case KEEPER_CLAIM_NONE:
 		break;
 	}
 	return MSG_CLAIM_NONE;
 }
 
-void report_fill_hello(struct agent_report *r, const struct agent_conf *conf, const bool *is_held,
-		       struct msg_hello *hello)
+void report_fill_hello(struct agent_report *r, const struct agent_conf *conf,
+		       const struct setup *setup, struct msg_hello *hello)
 {
-	size_t n = conf->n_home < MSG_ADDRESSES_MAX ? conf->n_home : MSG_ADDRESSES_MAX;
-
-	for (size_t i = 0; i < n; i++) {
-		const struct agent_conf_home *home = &conf->home[i];
+	for (size_t i = 0; i < setup->n_addresses; i++) {
+		const struct keeper_address *k = &setup->keeper.addresses[i];
 
 		r->addresses[i] = (struct msg_address){
-			.address = home->address,
-			.link = home->link,
-			.claim = to_msg_claim(home->claim),
-			.held = is_held[i],
+			.address = k->ip,
+			.link = k->link[0] != '\0' ? k->link : NULL,
+			.claim = to_msg_claim(k->claim),
 		};
 	}
 	hello->version = waypost_version;
 	hello->dataplane = "tun";
 	hello->addresses = r->addresses;
-	hello->n_addresses = n;
+	hello->n_addresses = setup->n_addresses;
 	hello->capacity = conf->capacity;
 }
 
@@ -154,7 +153,8 @@ static size_t fill_errors(struct agent_report *r, const struct responder *respon
 }
 
 void report_fill_report(struct agent_report *r, const struct agent_conf *conf,
-			const struct shard *shard, struct msg_report *report)
+			const struct shard *shard, const struct addresses *addresses,
+			struct msg_report *report)
 {
 	struct shard_traffic traffic = shard_traffic(shard);
 	size_t sas, half_open;
@@ -178,6 +178,7 @@ void report_fill_report(struct agent_report *r, const struct agent_conf *conf,
 	report->n_rates = fill_rates(r, shard_responder(shard));
 	report->errors = r->errors;
 	report->n_errors = fill_errors(r, shard_responder(shard), shard_esp(shard));
+	report->n_errors += addresses_counters(addresses, r->errors + report->n_errors);
 }
 
 void report_fill_peer(enum action_type what, const struct peer_info *peer, uint64_t now_ms,

@@ -2,7 +2,7 @@
 #ifndef AGENT_REPORT_H
 #define AGENT_REPORT_H
 
-#include "agent/conf.h"
+#include "agent/addresses/addresses.h"
 #include "agent/load/cpu.h"
 #include "agent/shard/shard.h"
 #include "common/control/message.h"
@@ -15,18 +15,19 @@ struct agent_report {
 	struct msg_address addresses[MSG_ADDRESSES_MAX];
 	uint64_t last_counters[RESPONDER_COUNTER_COUNT];
 	struct msg_counter rates[RESPONDER_COUNTER_COUNT];
-	struct msg_counter errors[RESPONDER_COUNTER_COUNT + ESP_VERDICT_COUNT];
+	struct msg_counter errors[RESPONDER_COUNTER_COUNT + ESP_VERDICT_COUNT + MESH_COUNTER_COUNT];
 };
 
-/* What is filled in borrows from r, conf and the arguments. */
-void report_fill_hello(struct agent_report *r, const struct agent_conf *conf, const bool *is_held,
-		       struct msg_hello *hello);
+/* What is filled in borrows from r, conf and the arguments. What is held is for the caller. */
+void report_fill_hello(struct agent_report *r, const struct agent_conf *conf,
+		       const struct setup *setup, struct msg_hello *hello);
 
 /* All but state. load is max(SAs / capacity, half-open / limit, CPU). */
 void report_fill_heartbeat(struct agent_report *r, const struct agent_conf *conf,
 			   const struct shard *shard, struct msg_heartbeat *hb);
 void report_fill_report(struct agent_report *r, const struct agent_conf *conf,
-			const struct shard *shard, struct msg_report *report);
+			const struct shard *shard, const struct addresses *addresses,
+			struct msg_report *report);
 
 /* entry borrows from peer and inner. */
 void report_fill_peer(enum action_type what, const struct peer_info *peer, uint64_t now_ms,

@@ -2,53 +2,16 @@
 #include "agent/conf.h"
 
 #include "agent/conf_check.h"
+#include "agent/conf_rows.h"
+#include "agent/keeper/keeper.h"
 #include "common/conf/glob.h"
 #include "common/conf/types.h"
-#include "common/ikev2/body.h"
 
 #define HOME_MAX        8
 #define CONNECTIONS_MAX 256
-#define REMOTE_ID_MAX   64
-#define PROPOSALS_MAX   8
 #define SAS_MAX         1000000
-#define SECONDS_MAX     86400
 #define FILE_MAX        (1024 * 1024)
 #define VALUES_MAX      65536
-
-static const struct conf_choice claim_choices[] = {
-	{ "l2", AGENT_CLAIM_L2 },
-	{ "none", AGENT_CLAIM_NONE },
-	{ "route", AGENT_CLAIM_ROUTE },
-	{ NULL, 0 },
-};
-
-static const struct conf_row home_rows[] = {
-	{
-	    .name = "address",
-	    .type = &conf_type_ip,
-	    .flags = CONF_REQUIRED,
-	    CONF_AT(struct agent_conf_home, address),
-	    .help = "A service address of this member, as in the director's list.",
-	},
-	{
-	    .name = "link",
-	    .type = &conf_type_link,
-	    CONF_AT(struct agent_conf_home, link),
-	    .help = "The network interface that it belongs to; needed for claim l2, refused "
-		    "for claim route.",
-	},
-	{
-	    .name = "claim",
-	    .type = &conf_type_choice,
-	    .choices = claim_choices,
-	    .def = "l2",
-	    CONF_AT(struct agent_conf_home, claim),
-	    .help = "l2: the agent adds the address to the link and announces it. none: the "
-		    "operator configures it. route: the agent adds it to lo, for a routing daemon "
-		    "to spread.",
-	},
-	{ .name = NULL },
-};
 
 /* The words are there so that the refusal can be clear. */
 static const struct conf_choice dataplane_choices[] = {
@@ -99,158 +62,6 @@ static const struct conf_row dataplane_rows[] = {
 	{ .name = NULL },
 };
 
-static const struct conf_row ike_rows[] = {
-	{
-	    .name = "id",
-	    .type = &conf_type_identity,
-	    .flags = CONF_REQUIRED,
-	    CONF_AT(struct agent_conf_ike, id),
-	    .help = "The gateway's identity (IDr), the same on all members.",
-	},
-	{
-	    .name = "proposals",
-	    .type = &conf_type_ike_suite,
-	    .min_entries = 1,
-	    .max_entries = PROPOSALS_MAX,
-	    .def = "aes256gcm16-prfsha256-x25519, aes256gcm16-prfsha256-ecp256, "
-		   "aes128gcm16-prfsha256-modp2048",
-	    CONF_LIST_AT(struct agent_conf_ike, proposals, n_proposals),
-	    .help = "IKE suites in order of preference.",
-	},
-	{
-	    .name = "half-open-max",
-	    .type = &conf_type_uint,
-	    .min = 1,
-	    .max = SAS_MAX,
-	    .def = "5000",
-	    .unit = "SAs",
-	    CONF_AT(struct agent_conf_ike, half_open_max),
-	    .help = "So many peers may be between IKE_SA_INIT and authentication.",
-	},
-	{
-	    .name = "cookie-above",
-	    .type = &conf_type_uint,
-	    .max = SAS_MAX,
-	    .def = "100",
-	    .unit = "SAs",
-	    CONF_AT(struct agent_conf_ike, cookie_above),
-	    .help = "With so many half-open SAs or more, a peer has to show by a COOKIE that "
-		    "its address is its own.",
-	},
-	{
-	    .name = "half-open-timeout-s",
-	    .type = &conf_type_uint,
-	    .min = 1,
-	    .max = 600,
-	    .def = "30",
-	    .unit = "seconds",
-	    CONF_AT(struct agent_conf_ike, half_open_timeout_s),
-	    .help = "A half-open SA is forgotten after this time.",
-	},
-	{
-	    .name = "dpd-s",
-	    .type = &conf_type_uint,
-	    .min = 1,
-	    .max = SECONDS_MAX,
-	    .def = "60",
-	    .unit = "seconds",
-	    CONF_AT(struct agent_conf_ike, dpd_s),
-	    .help = "After so much silence the peer is asked whether it is alive.",
-	},
-	{ .name = NULL },
-};
-
-static const struct conf_choice inside_choices[] = {
-	{ "proxy-arp", AGENT_INSIDE_PROXY_ARP },
-	{ "route", AGENT_INSIDE_ROUTE },
-	{ NULL, 0 },
-};
-
-static const struct conf_row inside_rows[] = {
-	{
-	    .name = "mode",
-	    .type = &conf_type_choice,
-	    .choices = inside_choices,
-	    .def = "proxy-arp",
-	    CONF_AT(struct agent_conf_inside, mode),
-	    .help = "proxy-arp: the member answers ARP and ND on the link for its peers' "
-		    "addresses, at most 256 in one prefix. route: it sets kernel routes for a "
-		    "routing daemon to spread.",
-	},
-	{
-	    .name = "link",
-	    .type = &conf_type_link,
-	    CONF_AT(struct agent_conf_inside, link),
-	    .help = "The network interface towards the protected network; needed for proxy-arp.",
-	},
-	{
-	    .name = "metric",
-	    .type = &conf_type_uint,
-	    .min = 1,
-	    .max = 1000000,
-	    .def = "100",
-	    CONF_AT(struct agent_conf_inside, metric),
-	    .help = "The metric of kernel routes.",
-	},
-	{ .name = NULL },
-};
-
-static const struct conf_row connection_rows[] = {
-	{
-	    .name = "name",
-	    .type = &conf_type_name,
-	    .flags = CONF_REQUIRED,
-	    CONF_AT(struct agent_conf_connection, name),
-	    .help = "Its name in logs and lists.",
-	},
-	{
-	    .name = "remote-id",
-	    .type = &conf_type_glob,
-	    .flags = CONF_REQUIRED,
-	    .min_entries = 1,
-	    .max_entries = REMOTE_ID_MAX,
-	    CONF_LIST_AT(struct agent_conf_connection, remote_id, n_remote_id),
-	    .help = "Patterns for the peer's identity, in which * stands for any characters. A "
-		    "peer belongs to the first connection with one that matches.",
-	},
-	{
-	    .name = "esp-proposals",
-	    .type = &conf_type_esp_suite,
-	    .min_entries = 1,
-	    .max_entries = PROPOSALS_MAX,
-	    .def = "aes256gcm16, aes128gcm16",
-	    CONF_LIST_AT(struct agent_conf_connection, esp_proposals, n_esp_proposals),
-	    .help = "ESP suites in order of preference.",
-	},
-	{
-	    .name = "local-ts",
-	    .type = &conf_type_prefix,
-	    .flags = CONF_REQUIRED,
-	    .min_entries = 1,
-	    .max_entries = TS_MAX,
-	    CONF_LIST_AT(struct agent_conf_connection, local_ts, n_local_ts),
-	    .help = "What peers may reach in the protected network.",
-	},
-	{
-	    .name = "remote-ts",
-	    .type = &conf_type_prefix,
-	    .flags = CONF_REQUIRED,
-	    .min_entries = 1,
-	    .max_entries = TS_MAX,
-	    CONF_LIST_AT(struct agent_conf_connection, remote_ts, n_remote_ts),
-	    .help = "The inner addresses that peers may have; the peers file narrows it for each.",
-	},
-	{
-	    .name = "inside",
-	    .type = &conf_type_map,
-	    .flags = CONF_REQUIRED,
-	    .rows = inside_rows,
-	    CONF_AT(struct agent_conf_connection, inside),
-	    .help = "How traffic from the protected network finds the member that serves a peer.",
-	},
-	{ .name = NULL },
-};
-
 static const struct conf_row rows[] = {
 	{
 	    .name = "member",
@@ -283,14 +94,60 @@ static const struct conf_row rows[] = {
 	    .help = "Files in PEM for the control channel.",
 	},
 	{
+	    .name = "listen",
+	    .type = &conf_type_endpoint,
+	    .flags = CONF_WILDCARD,
+	    .def = "0.0.0.0:7401",
+	    CONF_AT(struct agent_conf, listen),
+	    .help =
+		"Where other members reach this one over UDP, with probes and claim notices. "
+		"The port is 7401. 0.0.0.0 and [::] both stand for all addresses; else it is the "
+		"one address, which is no service address, that others are told to use.",
+	},
+	{
 	    .name = "home",
 	    .type = &conf_type_map,
 	    .flags = CONF_REQUIRED,
-	    .rows = home_rows,
+	    .rows = conf_address_rows,
 	    .min_entries = 1,
 	    .max_entries = HOME_MAX,
 	    CONF_LIST_AT(struct agent_conf, home, n_home),
 	    .help = "The service addresses of this member.",
+	},
+	{
+	    .name = "adopt",
+	    .type = &conf_type_map,
+	    .rows = conf_address_rows,
+	    .max_entries = KEEPER_ADDRESSES_MAX,
+	    CONF_LIST_AT(struct agent_conf, adopt, n_adopt),
+	    .help = "Addresses of other members that this one may take over. Its own are skipped, "
+		    "so that all members can have the same list. With home at most 64.",
+	},
+	{
+	    .name = "next-hops",
+	    .type = &conf_type_ip,
+	    .max_entries = KEEPER_NEXT_HOPS_MAX,
+	    CONF_LIST_AT(struct agent_conf, next_hops, n_next_hops),
+	    .help =
+		"Neighbours on the links of the addresses, such as routers. One of those of its "
+		"family has to answer, by ARP or ND, an address that was claimed with l2, or "
+		"the claim has failed. None: it is not verified.",
+	},
+	{
+	    .name = "claim-hook",
+	    .type = &conf_type_path,
+	    CONF_AT(struct agent_conf, claim_hook),
+	    .help = "The script for addresses with claim hook. The keeper runs it as SCRIPT "
+		    "claim|release ADDRESS EPOCH, and kills it after 10 seconds.",
+	},
+	{
+	    .name = "track",
+	    .type = &conf_type_map,
+	    .rows = conf_track_rows,
+	    .max_entries = AGENT_TRACK_MAX,
+	    CONF_LIST_AT(struct agent_conf, track, n_track),
+	    .help = "What must work; while any of it does not, the member gives up its addresses "
+		    "and takes none.",
 	},
 	{
 	    .name = "capacity",
@@ -313,7 +170,7 @@ static const struct conf_row rows[] = {
 	    .name = "ike",
 	    .type = &conf_type_map,
 	    .flags = CONF_REQUIRED,
-	    .rows = ike_rows,
+	    .rows = conf_ike_rows,
 	    CONF_AT(struct agent_conf, ike),
 	    .help = "IKEv2.",
 	},
@@ -321,7 +178,7 @@ static const struct conf_row rows[] = {
 	    .name = "connections",
 	    .type = &conf_type_map,
 	    .flags = CONF_REQUIRED,
-	    .rows = connection_rows,
+	    .rows = conf_connection_rows,
 	    .min_entries = 1,
 	    .max_entries = CONNECTIONS_MAX,
 	    CONF_LIST_AT(struct agent_conf, connections, n_connections),
@@ -351,6 +208,15 @@ const struct conf_schema agent_conf_schema = {
 	.max_values = VALUES_MAX,
 	.check = agent_conf_check,
 };
+
+bool agent_conf_is_home(const struct agent_conf *conf, const struct ip *ip)
+{
+	for (size_t i = 0; i < conf->n_home; i++) {
+		if (ip_is_equal(&conf->home[i].address, ip))
+			return true;
+	}
+	return false;
+}
 
 /* Loads the peers from text, or from their file if that is NULL. Takes conf over. */
 static int add_peers(struct agent_conf *conf, const struct conf_source *peers,

@@ -17,13 +17,34 @@ enum agent_claim {
 	AGENT_CLAIM_L2,    /* added to the link and announced there */
 	AGENT_CLAIM_NONE,  /* the operator configures it */
 	AGENT_CLAIM_ROUTE, /* added to lo; a routing daemon spreads it */
+	AGENT_CLAIM_HOOK,  /* added to the link or lo; a script spreads it */
 };
 
-struct agent_conf_home {
+/* One of its own (home), or of another member that this one may take over (adopt). */
+struct agent_conf_address {
 	struct ip address;
 	char *link; /* NULL if not given; always with AGENT_CLAIM_L2, never with ..._ROUTE */
 	enum agent_claim claim;
 };
+
+/* Something that must work, or the member gives its addresses up: one of the first three. */
+struct agent_conf_track {
+	char *interface;
+	struct ip ping;
+	char *script;         /* absolute */
+	uint32_t interval_ms; /* of ping and, of script, */
+	uint32_t interval_s;  /* 0: the default, see conf_track_interval_ms() */
+	uint32_t timeout_s;   /* of script; likewise */
+	uint32_t fails;       /* of both; likewise */
+	uint32_t hold_s;
+};
+
+#define AGENT_TRACK_MAX 16
+
+/* What is in force, given or not. */
+uint32_t conf_track_interval_ms(const struct agent_conf_track *t);
+uint32_t conf_track_timeout_ms(const struct agent_conf_track *t);
+uint32_t conf_track_fails(const struct agent_conf_track *t);
 
 enum agent_dataplane {
 	AGENT_DATAPLANE_TUN, /* the only one that a loaded configuration has so far */
@@ -72,8 +93,16 @@ struct agent_conf {
 	char *run_as;
 	struct conf_director director;
 	struct conf_tls tls;
-	struct agent_conf_home *home; /* 1 to 8, no two alike */
+	struct endpoint listen;          /* of the mesh */
+	struct agent_conf_address *home; /* 1 to 8, no two alike */
 	size_t n_home;
+	struct agent_conf_address *adopt; /* no two alike, but some may be home addresses too */
+	size_t n_adopt;
+	struct ip *next_hops; /* up to KEEPER_NEXT_HOPS_MAX */
+	size_t n_next_hops;
+	char *claim_hook; /* absolute; NULL: none, and then no address with AGENT_CLAIM_HOOK */
+	struct agent_conf_track *track; /* up to AGENT_TRACK_MAX */
+	size_t n_track;
 	uint32_t capacity; /* IKE SAs */
 	enum agent_dataplane dataplane;
 	char *tun_device;
@@ -103,6 +132,9 @@ void agent_conf_free(struct agent_conf *conf);
  * each with its connection and without its secret. Returns 0, ERR_IO or ERR_NO_MEMORY.
  */
 MUST_USE int agent_conf_dump(const struct agent_conf *conf, FILE *out);
+
+/* True if an entry of adopt is one of the member's own addresses, and so means nothing. */
+bool agent_conf_is_home(const struct agent_conf *conf, const struct ip *ip);
 
 /* The rows, for conf_describe(). */
 extern const struct conf_schema agent_conf_schema;

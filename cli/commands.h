@@ -23,11 +23,28 @@ int command_members(const struct command_context *c, int argc, char **argv);
 int command_peers(const struct command_context *c, int argc, char **argv);
 int command_events(const struct command_context *c, int argc, char **argv);
 int command_placement(const struct command_context *c, int argc, char **argv);
+int command_addresses(const struct command_context *c, int argc, char **argv);
+int command_address(const struct command_context *c, int argc, char **argv);
+int command_failover(const struct command_context *c, int argc, char **argv);
 
 /*
  * GET path from the director; 0 and a new reference, or an exit code, with the reason on c->err.
  */
 int command_get(const struct command_context *c, const char *path, json_t **json);
+
+/* POST body, whose reference it takes (NULL: no memory for it), likewise. */
+int command_post(const struct command_context *c, const char *path, json_t *body, json_t **json);
+
+/* Members of an object in an answer: NULL, 0 or false if they are not there. */
+const char *json_text(const json_t *object, const char *name);
+long long json_number(const json_t *object, const char *name);
+bool json_flag(const json_t *object, const char *name);
+
+/* "a, b" of a list of texts, in buf. */
+const char *json_join(const json_t *list, char *buf, size_t size);
+
+/* For a command without arguments: an exit code, with the reason on c->err. */
+int refuse_arguments(const struct command_context *c, int argc, char **argv);
 
 /* Appends ?name=value, or &name=value, encoded; false if it does not fit. */
 #define COMMAND_PATH_MAX 512

@@ -8,7 +8,8 @@
 
 #define TIMEOUT_MS 10000
 
-int command_get(const struct command_context *c, const char *path, json_t **json)
+/* body NULL: GET. */
+static int ask(const struct command_context *c, const char *path, const json_t *body, json_t **json)
 {
 	const struct tls_files files = { c->conf->tls.ca, c->conf->tls.certificate,
 					 c->conf->tls.key };
@@ -27,19 +28,81 @@ int command_get(const struct command_context *c, const char *path, json_t **json
 		return err == ERR_NO_MEMORY ? EXIT_FAILED : EXIT_USAGE;
 	}
 	client.tls = tls;
-	err = http_client_get_json(&client, path, &status, json, &why);
+	err = body == NULL ? http_client_get_json(&client, path, &status, json, &why)
+			   : http_client_post_json(&client, path, body, &status, json, &why);
 	tls_ctx_free(tls);
 	if (err != 0) {
 		fprintf(c->err, "clusteradm: %s\n", why.text);
 		return EXIT_FAILED;
 	}
-	if (status != 200) {
+	if (status < 200 || status > 299) {
 		fprintf(c->err, "clusteradm: %s\n", why.text);
 		json_decref(*json);
 		*json = NULL;
 		return EXIT_FAILED;
 	}
 	return EXIT_DONE;
+}
+
+int command_get(const struct command_context *c, const char *path, json_t **json)
+{
+	return ask(c, path, NULL, json);
+}
+
+int command_post(const struct command_context *c, const char *path, json_t *body, json_t **json)
+{
+	int code;
+
+	if (body == NULL) {
+		fprintf(c->err, "clusteradm: %s\n", err_text(ERR_NO_MEMORY));
+		return EXIT_FAILED;
+	}
+	code = ask(c, path, body, json);
+	json_decref(body);
+	return code;
+}
+
+/* ---- the answer for people ---- */
+
+const char *json_text(const json_t *object, const char *name)
+{
+	return json_string_value(json_object_get(object, name));
+}
+
+long long json_number(const json_t *object, const char *name)
+{
+	return (long long)json_integer_value(json_object_get(object, name));
+}
+
+bool json_flag(const json_t *object, const char *name)
+{
+	return json_is_true(json_object_get(object, name));
+}
+
+const char *json_join(const json_t *list, char *buf, size_t size)
+{
+	size_t i, len = 0;
+	json_t *item;
+
+	buf[0] = '\0';
+	json_array_foreach(list, i, item)
+	{
+		int n = snprintf(buf + len, size - len, "%s%s", i > 0 ? ", " : "",
+				 json_string_value(item) != NULL ? json_string_value(item) : "?");
+
+		if (n < 0 || (size_t)n >= size - len)
+			break;
+		len += (size_t)n;
+	}
+	return buf;
+}
+
+int refuse_arguments(const struct command_context *c, int argc, char **argv)
+{
+	if (argc <= 1)
+		return EXIT_DONE;
+	fprintf(c->err, "clusteradm %s: unexpected argument '%s'\n", argv[0], argv[1]);
+	return EXIT_USAGE;
 }
 
 bool command_add_param(char path[COMMAND_PATH_MAX], const char *name, const char *value)

@@ -21,6 +21,9 @@ static const struct command {
 	{ "peers", "who is served where; --member NAME for one member", command_peers },
 	{ "events", "what changed and why; --subject NAME, --limit N, --after ID", command_events },
 	{ "placement", "ADDRESS: where a peer would be sent now, and why", command_placement },
+	{ "addresses", "who owns which service address, and why", command_addresses },
+	{ "address", "move ADDRESS MEMBER|home [--force]", command_address },
+	{ "failover", "[status|pause|resume]", command_failover },
 	{ "pki", "make and list the certificates of a cluster; needs no director", NULL },
 };
 

@@ -9,46 +9,9 @@
 
 /* The commands that show what the director knows. */
 
-static const char *text(json_t *object, const char *name)
-{
-	return json_string_value(json_object_get(object, name));
-}
-
-static long long number(json_t *object, const char *name)
-{
-	return (long long)json_integer_value(json_object_get(object, name));
-}
-
 static double share(json_t *object, const char *name)
 {
 	return json_number_value(json_object_get(object, name));
-}
-
-/* "a, b" in buf. */
-static const char *join(json_t *list, char *buf, size_t size)
-{
-	size_t i, len = 0;
-	json_t *item;
-
-	buf[0] = '\0';
-	json_array_foreach(list, i, item)
-	{
-		int n = snprintf(buf + len, size - len, "%s%s", i > 0 ? ", " : "",
-				 json_string_value(item) != NULL ? json_string_value(item) : "?");
-
-		if (n < 0 || (size_t)n >= size - len)
-			break;
-		len += (size_t)n;
-	}
-	return buf;
-}
-
-static int refuse_arguments(const struct command_context *c, int argc, char **argv)
-{
-	if (argc <= 1)
-		return EXIT_DONE;
-	fprintf(c->err, "clusteradm %s: unexpected argument '%s'\n", argv[0], argv[1]);
-	return EXIT_USAGE;
 }
 
 /* "name 3, name 1" of the counters that are not 0; "none" if all are. */
@@ -70,6 +33,29 @@ static void print_counters(FILE *out, const char *title, json_t *counters)
 	fprintf(out, "%s\n", has_any ? "" : " none");
 }
 
+/* What nobody must overlook comes first. */
+static void print_alarms(FILE *out, json_t *status)
+{
+	json_t *failover = json_object_get(status, "failover");
+	long long isolated = json_number(json_object_get(status, "members"), "isolated");
+	long long orphaned = json_number(json_object_get(status, "addresses"), "orphaned");
+
+	if (json_flag(failover, "paused"))
+		fprintf(out, "!! FAILOVER IS PAUSED: addresses of members that die are not taken "
+			     "over (clusteradm failover resume)\n");
+	if (isolated > 0)
+		fprintf(out,
+			"!! %lld ISOLATED: not heard by the director, but serving their peers "
+			"(clusteradm members)\n",
+			isolated);
+	if (json_flag(failover, "settling"))
+		fprintf(out, "!  settling: the director has just started and hears its members "
+			     "out\n");
+	else if (orphaned > 0)
+		fprintf(out, "!! %lld ORPHANED: addresses that nobody has (clusteradm addresses)\n",
+			orphaned);
+}
+
 int command_status(const struct command_context *c, int argc, char **argv)
 {
 	char age[AGE_TEXT_MAX];
@@ -82,12 +68,15 @@ int command_status(const struct command_context *c, int argc, char **argv)
 		return code;
 	if (!command_print_json(c, json)) {
 		front = json_object_get(json, "front_end");
-		fprintf(c->out, "cluster    %s\n", text(json, "cluster"));
-		fprintf(c->out, "director   %s, version %s, up %s\n", text(json, "director"),
-			text(json, "version"), age_format(number(json, "uptime_ms"), age));
+		print_alarms(c->out, json);
+		fprintf(c->out, "cluster    %s\n", json_text(json, "cluster"));
+		fprintf(c->out, "director   %s, version %s, up %s\n", json_text(json, "director"),
+			json_text(json, "version"),
+			age_format(json_number(json, "uptime_ms"), age));
 		print_counters(c->out, "members   ", json_object_get(json, "members"));
-		fprintf(c->out, "peers      %lld\n", number(json, "peers"));
-		fprintf(c->out, "placement  %s\n", text(json, "placement"));
+		print_counters(c->out, "addresses ", json_object_get(json, "addresses"));
+		fprintf(c->out, "peers      %lld\n", json_number(json, "peers"));
+		fprintf(c->out, "placement  %s\n", json_text(json, "placement"));
 		print_counters(c->out, "front end ", front);
 		print_counters(c->out, "dropped   ", json_object_get(front, "dropped"));
 	}
@@ -100,25 +89,27 @@ static void add_member_row(struct table *t, json_t *m)
 	char home[256], age[AGE_TEXT_MAX];
 	json_t *heartbeat = json_object_get(m, "heartbeat_age_ms");
 
-	table_add(t, text(m, "name"));
-	table_addf(t, "%lld", number(m, "number"));
-	table_add(t, text(m, "state"));
-	table_add(t, json_is_true(json_object_get(m, "takes_new")) ? "yes" : "no");
-	table_add(t, join(json_object_get(m, "home"), home, sizeof(home)));
+	table_add(t, json_text(m, "name"));
+	table_addf(t, "%lld", json_number(m, "number"));
+	table_add(t, json_text(m, "state"));
+	table_add(t, json_flag(m, "takes_new") ? "yes" : "no");
+	table_add(t, json_join(json_object_get(m, "home"), home, sizeof(home)));
+	table_add(t, json_join(json_object_get(m, "addresses"), home, sizeof(home)));
 	table_addf(t, "%.2f", share(m, "load"));
-	table_addf(t, "%lld/%lld", number(m, "sas"), number(m, "capacity"));
-	table_addf(t, "%lld", number(m, "half_open"));
+	table_addf(t, "%lld/%lld", json_number(m, "sas"), json_number(m, "capacity"));
+	table_addf(t, "%lld", json_number(m, "half_open"));
 	table_addf(t, "%.2f", share(m, "cpu"));
 	table_add(t, json_is_integer(heartbeat) ? age_format(json_integer_value(heartbeat), age)
 						: "never");
-	table_addf(t, "%s (%s ago)", text(m, "why"), age_format(number(m, "since_ms"), age));
+	table_addf(t, "%s (%s ago)", json_text(m, "why"),
+		   age_format(json_number(m, "since_ms"), age));
 }
 
 int command_members(const struct command_context *c, int argc, char **argv)
 {
-	static const char *const titles[] = { "MEMBER", "NO",    "STATE", "TAKES NEW",
-					      "HOME",   "LOAD",  "SAS",   "HALF-OPEN",
-					      "CPU",    "HEARD", "WHY",   NULL };
+	static const char *const titles[] = { "MEMBER",    "NO",   "STATE", "TAKES NEW", "HOME",
+					      "ADDRESSES", "LOAD", "SAS",   "HALF-OPEN", "CPU",
+					      "HEARD",     "WHY",  NULL };
 	json_t *json = NULL, *m;
 	struct table *t;
 	size_t i;
@@ -141,19 +132,20 @@ int command_members(const struct command_context *c, int argc, char **argv)
 static void add_peer_row(struct table *t, json_t *p)
 {
 	char inner[512], age[AGE_TEXT_MAX];
-	const char *from = text(p, "from"), *state = text(p, "member_state");
+	const char *from = json_text(p, "from"), *state = json_text(p, "member_state");
 
-	table_add(t, text(p, "identity"));
-	table_add(t, text(p, "address"));
+	table_add(t, json_text(p, "identity"));
+	table_add(t, json_text(p, "address"));
 	if (strcmp(state != NULL ? state : "", "active") == 0)
-		table_add(t, text(p, "member"));
+		table_add(t, json_text(p, "member"));
 	else
-		table_addf(t, "%s (%s)", text(p, "member"), state);
-	table_add(t, text(p, "connection"));
-	table_add(t, text(p, "spi"));
-	table_add(t, age_format(number(p, "since_ms"), age));
-	table_addf(t, "%s%s%s", text(p, "how"), from != NULL ? " " : "", from != NULL ? from : "");
-	table_add(t, join(json_object_get(p, "inner"), inner, sizeof(inner)));
+		table_addf(t, "%s (%s)", json_text(p, "member"), state);
+	table_add(t, json_text(p, "connection"));
+	table_add(t, json_text(p, "spi"));
+	table_add(t, age_format(json_number(p, "since_ms"), age));
+	table_addf(t, "%s%s%s", json_text(p, "how"), from != NULL ? " " : "",
+		   from != NULL ? from : "");
+	table_add(t, json_join(json_object_get(p, "inner"), inner, sizeof(inner)));
 }
 
 static int show_peers(const struct command_context *c, const char *path)
@@ -217,14 +209,12 @@ int command_placement(const struct command_context *c, int argc, char **argv)
 	if (code != EXIT_DONE)
 		return code;
 	if (!command_print_json(c, json)) {
-		if (text(json, "member") != NULL)
-			fprintf(c->out, "%s -> %s: %s%s\n", argv[1], text(json, "address"),
-				text(json, "why"),
-				json_is_true(json_object_get(json, "draws_anew"))
-				    ? "; each attempt draws anew"
-				    : "");
+		if (json_text(json, "member") != NULL)
+			fprintf(c->out, "%s -> %s: %s%s\n", argv[1], json_text(json, "address"),
+				json_text(json, "why"),
+				json_flag(json, "draws_anew") ? "; each attempt draws anew" : "");
 		else
-			fprintf(c->out, "%s -> nobody: %s\n", argv[1], text(json, "why"));
+			fprintf(c->out, "%s -> nobody: %s\n", argv[1], json_text(json, "why"));
 	}
 	json_decref(json);
 	return EXIT_DONE;

@@ -14,6 +14,7 @@
 #define WORKERS_MAX 256
 #define WEIGHT_MAX  1000
 #define BOUNDED_MAX 10
+#define HOLD_MAX    86400
 
 /* ---- rows ---- */
 
@@ -167,6 +168,56 @@ static const struct conf_row timers_rows[] = {
 	{ .name = NULL },
 };
 
+static const struct conf_choice failback_choices[] = {
+	{ "auto", DIRECTOR_FAILBACK_AUTO },
+	{ "manual", DIRECTOR_FAILBACK_MANUAL },
+	{ NULL, 0 },
+};
+
+static const struct conf_row failover_rows[] = {
+	{
+	    .name = "failback",
+	    .type = &conf_type_choice,
+	    .choices = failback_choices,
+	    .def = "auto",
+	    CONF_AT(struct director_conf, failback),
+	    .help = "auto: an address moves back to its home member once that was fit for it for "
+		    "hold-down-s. manual: by clusteradm address move only.",
+	},
+	{
+	    .name = "hold-down-s",
+	    .type = &conf_type_uint,
+	    .min = 1,
+	    .max = HOLD_MAX,
+	    .def = "60",
+	    .unit = "seconds",
+	    CONF_AT(struct director_conf, hold_down_s),
+	    .help =
+		"How long a member has to be connected, able and not draining, without a break, "
+		"before its addresses move home.",
+	},
+	{
+	    .name = "witness",
+	    .type = &conf_type_ip,
+	    .max_entries = DIRECTOR_WITNESSES_MAX,
+	    CONF_LIST_AT(struct director_conf, witness, n_witness),
+	    .help = "Hosts on the members' outside link that always answer ARP or neighbour "
+		    "discovery, such as gateways. A member that is asked about another one counts "
+		    "only if it reaches a third member or one of these; so a cluster of two needs "
+		    "one.",
+	},
+	{
+	    .name = "fence",
+	    .type = &conf_type_path,
+	    CONF_AT(struct director_conf, fence),
+	    .help = "A program that makes sure that a member holds an address no more, for example "
+		    "by cutting its power. Run as the director's user with the name of the member "
+		    "and the address before an administrator's forced move; it has to exit with 0 "
+		    "within 30 s.",
+	},
+	{ .name = NULL },
+};
+
 static const struct conf_row member_rows[] = {
 	{
 	    .name = "name",
@@ -264,6 +315,13 @@ static const struct conf_row rows[] = {
 	    .help = "How soon a silent member is noticed.",
 	},
 	{
+	    .name = "failover",
+	    .type = &conf_type_map,
+	    .rows = failover_rows,
+	    CONF_HERE,
+	    .help = "What becomes of the addresses of members that are down.",
+	},
+	{
 	    .name = "members",
 	    .type = &conf_type_map,
 	    .flags = CONF_REQUIRED,
@@ -330,6 +388,18 @@ const struct director_conf_member *director_conf_find_member(const struct direct
 	for (size_t i = 0; i < conf->n_members; i++) {
 		if (strcmp(conf->members[i].name, name) == 0)
 			return &conf->members[i];
+	}
+	return NULL;
+}
+
+const struct director_conf_member *director_conf_find_home(const struct director_conf *conf,
+							   const struct ip *ip)
+{
+	for (size_t i = 0; i < conf->n_members; i++) {
+		for (size_t j = 0; j < conf->members[i].n_home; j++) {
+			if (ip_is_equal(&conf->members[i].home[j], ip))
+				return &conf->members[i];
+		}
 	}
 	return NULL;
 }

@@ -36,6 +36,13 @@ enum director_profile {
 	DIRECTOR_PROFILE_FAST,   /* heartbeat 100 ms, suspect after 300 ms */
 };
 
+enum director_failback {
+	DIRECTOR_FAILBACK_AUTO,   /* addresses move home when their member was fit for a while */
+	DIRECTOR_FAILBACK_MANUAL, /* when an administrator says so */
+};
+
+#define DIRECTOR_WITNESSES_MAX 4
+
 struct director_conf {
 	char *cluster;
 	char *name;
@@ -57,6 +64,13 @@ struct director_conf {
 	struct director_conf_pin *pins;
 	size_t n_pins;
 	enum director_profile profile;
+
+	enum director_failback failback;
+	uint32_t hold_down_s; /* 1 to 86,400 */
+	struct ip *witness;   /* hosts on the members' outside link that always answer, up to 4 */
+	size_t n_witness;
+	char *fence; /* a script, or NULL */
+
 	struct director_conf_member *members; /* 1 to 191 */
 	size_t n_members;
 	struct conf_log log;
@@ -87,5 +101,9 @@ const struct director_conf_member *director_conf_find_member(const struct direct
 /* What the profile stands for. */
 uint32_t director_conf_heartbeat_ms(const struct director_conf *conf);
 uint32_t director_conf_suspect_ms(const struct director_conf *conf);
+
+/* The member that has this home address, or NULL. */
+const struct director_conf_member *director_conf_find_home(const struct director_conf *conf,
+							   const struct ip *ip);
 
 #endif

@@ -121,6 +121,25 @@ static void check_pin(struct conf_check *check, const struct director_conf *conf
 	}
 }
 
+/* A witness must answer whatever becomes of the members. */
+static void check_witness(struct conf_check *check, const struct director_conf *conf,
+			  const struct ip *ip)
+{
+	const struct director_conf_member *m = director_conf_find_home(conf, ip);
+	char text[IP_TEXT_MAX];
+
+	ip_format(ip, text);
+	if (m != NULL)
+		conf_check_fail(check, ip, "%s is a home address of '%s', which may move", text,
+				m->name);
+	for (const struct ip *p = conf->witness; p < ip; p++) {
+		if (ip_is_equal(p, ip)) {
+			conf_check_fail(check, ip, "%s is in the list twice", text);
+			break;
+		}
+	}
+}
+
 void director_conf_check(struct conf_check *check, const void *value, const void *ctx)
 {
 	const struct director_conf *conf = value;
@@ -130,6 +149,8 @@ void director_conf_check(struct conf_check *check, const void *value, const void
 	check_member_names(check, conf);
 	check_home(check, conf);
 	check_families(check, conf);
+	for (size_t i = 0; i < conf->n_witness; i++)
+		check_witness(check, conf, &conf->witness[i]);
 	for (size_t i = 0; i < conf->n_pins; i++)
 		check_pin(check, conf, &conf->pins[i]);
 }

@@ -7,13 +7,11 @@
 
 #include "common/base/version.h"
 #include "director/api/api.h"
-#include "director/store/events.h"
+#include "director/store/store_keys.h"
 
 /* How often changes of load, and what the workers have placed, reach the placement table. */
 #define PUBLISH_MS 100
 
-/* Events that are written to the store in one transaction. */
-#define EVENTS_AT_ONCE 32
 #define EVENT_TEXT_MAX 64
 
 enum timers {
@@ -27,7 +25,11 @@ struct director {
 	struct director_resources res;
 	const struct logger *lg;
 	struct store *store;
+	struct history *history;
+	struct store_key notice_key;
+	struct msg_key ring[1];
 	struct registry *registry;
+	struct executor *executor;
 	struct peers *peers;
 	struct control *control;
 	struct api *api;
@@ -56,6 +58,7 @@ struct director_view director_view(const struct director *d)
 		.front = d->front,
 		.table = d->table,
 		.store = d->store,
+		.executor = d->executor,
 		.started_ms = d->started_ms,
 	};
 }
@@ -90,15 +93,25 @@ static void on_publish_timer(uv_timer_t *timer)
 	read_placed(d);
 	if (d->is_dirty)
 		publish(d);
+	control_tell_members(d->control);
 }
 
-/* ---- the registry's events and time ---- */
+static void on_served(void *ctx)
+{
+	publish(ctx);
+}
+
+/* ---- events and time ---- */
 
 static void on_expiry(uv_timer_t *timer);
 
 static void arm(struct director *d)
 {
 	uint64_t due = registry_next_expiry(d->registry), now = now_ms();
+	uint64_t failover_due = executor_next_expiry(d->executor);
+
+	if (failover_due < due)
+		due = failover_due;
 
 	if (due == UINT64_MAX) {
 		uv_timer_stop(&d->timers[TIMER_EXPIRY]);
@@ -108,64 +121,46 @@ static void arm(struct director *d)
 	uv_timer_start(&d->timers[TIMER_EXPIRY], on_expiry, due > now ? due - now : 0, 0);
 }
 
-static int64_t wall_ms(void)
+static int64_t wall_s(void)
 {
 	uv_timeval64_t now;
 
-	return uv_gettimeofday(&now) == 0 ? now.tv_sec * 1000 + now.tv_usec / 1000 : 0;
+	return uv_gettimeofday(&now) == 0 ? now.tv_sec : 0;
 }
 
-/* Logs the registry's events and remembers them; the workers know before the disk does. */
-static void record(struct director *d, const struct registry_event *events, size_t n)
+/* True if states of members have changed; then the workers know before anybody else does. */
+static bool drain_registry(struct director *d)
 {
-	struct store_event records[EVENTS_AT_ONCE];
-	char what[EVENTS_AT_ONCE][EVENT_TEXT_MAX];
-
-	for (size_t i = 0; i < n; i++) {
-		const struct member *m = registry_get(d->registry, events[i].member);
-
-		snprintf(what[i], sizeof(what[i]), "%s -> %s",
-			 member_state_name(events[i].old_state),
-			 member_state_name(events[i].new_state));
-		log_info(d->lg, LG_MEMBER, "%s: %s: %s", m->name, what[i], events[i].why);
-		records[i] = (struct store_event){
-			.time_ms = wall_ms(),
-			.subject = m->name,
-			.what = what[i],
-			.why = events[i].why,
-		};
-	}
-	if (store_events_add(d->store, records, n) != 0)
-		log_error(d->lg, LG_STORE, "%zu events are in the log only", n);
-}
-
-/* True if the states of members have changed. */
-static bool drain_events(struct director *d)
-{
-	struct registry_event events[EVENTS_AT_ONCE];
+	struct registry_event event;
 	bool has_changed = false;
-	size_t n;
 
-	do {
-		n = 0;
-		while (n < EVENTS_AT_ONCE && registry_next_event(d->registry, &events[n]))
-			n++;
-		if (n == 0)
-			break;
+	while (registry_next_event(d->registry, &event)) {
+		char what[EVENT_TEXT_MAX];
+
 		if (!has_changed)
 			publish(d);
 		has_changed = true;
-		record(d, events, n);
-	} while (n == EVENTS_AT_ONCE);
+		snprintf(what, sizeof(what), "%s -> %s", member_state_name(event.old_state),
+			 member_state_name(event.new_state));
+		history_add(d->history, registry_get(d->registry, event.member)->name, what,
+			    event.why);
+	}
 	return has_changed;
 }
 
+/* Judging members and giving their addresses away is one thing; the disk remembers last. */
 static void drain(struct director *d)
 {
+	bool has_changed = false;
+
 	if (d->is_stopping)
 		return;
-	if (!drain_events(d))
+	do {
+		has_changed = drain_registry(d) || has_changed;
+	} while (executor_run(d->executor));
+	if (!has_changed)
 		d->is_dirty = true;
+	history_flush(d->history);
 	arm(d);
 }
 
@@ -174,6 +169,7 @@ static void on_expiry(uv_timer_t *timer)
 	struct director *d = timer->data;
 
 	registry_expire(d->registry, now_ms());
+	executor_expire(d->executor);
 	drain(d);
 }
 
@@ -216,6 +212,33 @@ static int fill_registry(struct director *d)
 	return 0;
 }
 
+static int start_failover(struct director *d)
+{
+	const struct executor_resources res = {
+		.loop = d->loop,
+		.conf = d->res.conf,
+		.registry = d->registry,
+		.store = d->store,
+		.history = d->history,
+		.lg = d->lg,
+	};
+	const struct executor_events events = {
+		.served = on_served,
+		.changed = on_changed,
+		.ctx = d,
+	};
+	int err = store_notice_key(d->store, &d->notice_key);
+
+	if (err != 0)
+		return err;
+	d->ring[0] = (struct msg_key){
+		.id = d->notice_key.id,
+		.use = MSG_KEY_USE_NOTICE,
+		.key = key_bytes(&d->notice_key.key),
+	};
+	return executor_new(&res, wall_s(), &events, &d->executor);
+}
+
 static int fill_table(struct director *d)
 {
 	const struct director_conf *conf = d->res.conf;
@@ -238,13 +261,15 @@ static int fill_table(struct director *d)
 static int open_server(struct director *d, struct errtext *why)
 {
 	const struct director_conf *conf = d->res.conf;
-	const struct control_events events = { .changed = on_changed, .ctx = d };
+	const struct control_events events = executor_control_events(d->executor);
 	struct tls_server_options options = { 0 };
 	int err =
 	    control_new(d->loop, conf, d->registry, d->peers, d->lg, &events, &d->control, why);
 
 	if (err != 0)
 		return err;
+	control_set_ring(d->control, d->ring, sizeof(d->ring) / sizeof(d->ring[0]));
+	executor_attach(d->executor, d->control);
 	d->api = api_new(d, d->lg);
 	if (d->api == NULL)
 		return ERR_NO_MEMORY;
@@ -279,26 +304,18 @@ static int start_front(struct director *d, struct errtext *why)
 	return front_start(&front_conf, d->lg, &d->front);
 }
 
-static void record_start(struct director *d)
-{
-	const struct store_event event = {
-		.time_ms = wall_ms(),
-		.subject = d->res.conf->name,
-		.what = "director started",
-		.why = waypost_version,
-	};
-
-	if (store_events_add(d->store, &event, 1) != 0)
-		log_error(d->lg, LG_STORE, "the start is in the log only");
-}
-
 static int open_store(struct director *d, struct errtext *why)
 {
 	char path[PATH_MAX];
+	int err;
 
 	snprintf(path, sizeof(path), "%s/director.db", d->res.state_dir);
 	errtext_set(why, "%s cannot be used", path);
-	return store_open(path, d->lg, &d->store);
+	err = store_open(path, d->lg, &d->store);
+	if (err != 0)
+		return err;
+	d->history = history_new(d->store, d->lg);
+	return d->history != NULL ? 0 : ERR_NO_MEMORY;
 }
 
 int director_new(uv_loop_t *loop, const struct director_resources *res, struct director **out,
@@ -320,7 +337,8 @@ int director_new(uv_loop_t *loop, const struct director_resources *res, struct d
 		goto fail;
 	errtext_set(why, "the members of director.yaml cannot be set up");
 	if ((err = fill_registry(d)) != 0 || (err = fill_table(d)) != 0 ||
-	    (err = start_front(d, why)) != 0 || (err = open_server(d, why)) != 0)
+	    (err = start_failover(d)) != 0 || (err = start_front(d, why)) != 0 ||
+	    (err = open_server(d, why)) != 0)
 		goto fail;
 	for (size_t i = 0; i < TIMER_COUNT; i++) {
 		uv_timer_init(loop, &d->timers[i]);
@@ -328,18 +346,14 @@ int director_new(uv_loop_t *loop, const struct director_resources *res, struct d
 	}
 	uv_timer_start(&d->timers[TIMER_PUBLISH], on_publish_timer, PUBLISH_MS, PUBLISH_MS);
 	publish(d);
-	record_start(d);
+	history_add(d->history, res->conf->name, "director started", waypost_version);
+	drain(d);
 	*out = d;
 	return 0;
 fail:
 	/* The loop is never run then: its handles end with the process. */
-	front_stop(d->front);
 	api_free(d->api);
-	store_close(d->store);
-	registry_free(d->registry);
-	peers_free(d->peers);
-	free(d->table);
-	free(d);
+	director_free(d);
 	return err;
 }
 
@@ -347,6 +361,7 @@ static void on_server_closed(void *ctx)
 {
 	struct director *d = ctx;
 
+	executor_attach(d->executor, NULL);
 	control_free(d->control);
 	api_free(d->api);
 	d->control = NULL;
@@ -358,6 +373,7 @@ void director_stop(struct director *d)
 	if (d->is_stopping)
 		return;
 	d->is_stopping = true;
+	executor_stop(d->executor);
 	tls_server_close(d->server, on_server_closed, d);
 	for (size_t i = 0; i < TIMER_COUNT; i++)
 		uv_close((uv_handle_t *)&d->timers[i], NULL);
@@ -366,9 +382,12 @@ void director_stop(struct director *d)
 void director_free(struct director *d)
 {
 	front_stop(d->front);
+	executor_free(d->executor);
+	history_free(d->history);
 	store_close(d->store);
 	registry_free(d->registry);
 	peers_free(d->peers);
+	key_wipe(&d->notice_key.key);
 	free(d->table);
 	free(d);
 }

@@ -6,14 +6,16 @@
 
 #include "common/io/tls_ctx.h"
 #include "director/conf.h"
-#include "director/control/control.h"
+#include "director/failover/executor.h"
 #include "director/redirect/front.h"
 
 /*
  * DOC: the director's main thread.
  *
  *   agents --TLS, UDP--> control --> registry, peers --(changed)--> placement table --> workers
- *   clusteradm --HTTPS--> api --reads--> all of them
+ *             ^             |                                              ^
+ *             +-- orders -- +-> failover: executor, coordinator --(served)-+
+ *   clusteradm --HTTPS--> api --reads--> all of them, and asks the executor for moves
  *
  * What changes who may get peers (a member's state) is published to the workers at once, changes of
  * load alone at short intervals. Every change of state is logged with its reason.
@@ -40,7 +42,7 @@ void director_stop(struct director *d);
 /* After the loop has ended. */
 void director_free(struct director *d);
 
-/* What the API reads; const for everybody else. */
+/* What the API reads; of all this it only asks the executor to do something. */
 struct director_view {
 	const struct director_conf *conf;
 	const struct registry *registry;
@@ -49,6 +51,7 @@ struct director_view {
 	const struct front *front;
 	const struct placement_table *table; /* as published last */
 	const struct store *store;
+	struct executor *executor;
 	uint64_t started_ms;
 };
 

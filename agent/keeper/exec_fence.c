@@ -155,6 +155,17 @@ static int remove_fence(struct keeper_exec *exec, enum fence fence, char why[KEE
 	return err == ERR_NOT_FOUND ? 0 : err;
 }
 
+static void warn(const struct logger *lg, enum fence fence, const char *why)
+{
+	/* IPv4 sockets fail by themselves when their address is gone. */
+	if (fence == FENCE_SOURCE_V4)
+		return;
+	log_warn(lg, LG_KEEPER, "not fenced, %s: %s", why,
+		 fence_is_inside(fence)
+		     ? "if main and keeper both hang, peers' addresses are answered for here on"
+		     : "a main that hangs may go on sending from addresses that are gone");
+}
+
 void keeper_exec_fence(struct keeper_exec *exec, const struct logger *lg)
 {
 	char why[KEEPER_TEXT_MAX];
@@ -166,18 +177,14 @@ void keeper_exec_fence(struct keeper_exec *exec, const struct logger *lg)
 		int err = ERR_IO;
 
 		if (!open_socket(exec))
-			snprintf(why, sizeof(why), "no packet filter: %s", strerror(errno));
+			snprintf(why, sizeof(why), "%s: no packet filter: %s", fence_name(fence),
+				 strerror(errno));
 		else
 			err =
 			    is_needed ? install(exec, fence, why) : remove_fence(exec, fence, why);
 		exec->is_fenced[i] = is_needed && err == 0;
 		if (is_needed && err != 0)
-			log_warn(lg, LG_KEEPER, "not fenced, %s: %s", why,
-				 fence_is_inside(fence)
-				     ? "if main and keeper both hang, peers' addresses are "
-				       "answered for here on"
-				     : "if main and keeper both hang, it may go on sending "
-				       "from addresses that are gone");
+			warn(lg, fence, why);
 	}
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 /* What the schema lets through fits: nothing is cut. */
+_Static_assert(AGENT_TRACK_MAX <= TRACK_MAX, "all that is configured is tracked");
 _Static_assert(TS_MAX <= KEEPER_PREFIXES_MAX, "the keeper knows all of a connection's remote-ts");
 
 static int copy_link(char out[IFNAMSIZ], const char *link, struct errtext *why)
@@ -26,30 +27,72 @@ static enum keeper_claim to_keeper_claim(enum agent_claim claim)
 		return KEEPER_CLAIM_L2;
 	case AGENT_CLAIM_ROUTE:
 		return KEEPER_CLAIM_ROUTE;
+	case AGENT_CLAIM_HOOK:
+		return KEEPER_CLAIM_HOOK;
 	case AGENT_CLAIM_NONE:
 		break;
 	}
 	return KEEPER_CLAIM_NONE;
 }
 
-static int fill_keeper(const struct agent_conf *conf, struct keeper_conf *k, struct errtext *why)
+static int add_address(struct setup *s, const struct agent_conf_address *in, bool is_home,
+		       struct errtext *why)
 {
-	char text[KEEPER_TEXT_MAX];
-	int err = 0;
+	struct keeper_address *k = &s->keeper.addresses[s->n_addresses];
+	size_t i = s->n_addresses;
 
-	if (conf->n_home > KEEPER_ADDRESSES_MAX || conf->n_connections > KEEPER_CONNECTIONS_MAX) {
-		errtext_set(why, "more than %d addresses or %d connections", KEEPER_ADDRESSES_MAX,
-			    KEEPER_CONNECTIONS_MAX);
+	if (i == KEEPER_ADDRESSES_MAX) {
+		errtext_set(why, "more than %d addresses", KEEPER_ADDRESSES_MAX);
 		return ERR_CONFIG;
 	}
-	k->log_level = conf->log.level;
-	k->address_count = conf->n_home;
-	for (size_t i = 0; err == 0 && i < conf->n_home; i++) {
-		const struct agent_conf_home *home = &conf->home[i];
+	k->ip = in->address;
+	k->claim = to_keeper_claim(in->claim);
+	s->ownership.addresses[i].ip = in->address;
+	s->ownership.addresses[i].is_home = is_home;
+	s->ownership.addresses[i].is_watched = in->claim == AGENT_CLAIM_NONE;
+	s->addresses[i] = in->address;
+	s->n_addresses++;
+	s->n_homes += is_home;
+	s->keeper.address_count = s->ownership.n = s->n_addresses;
+	return copy_link(k->link, in->link, why);
+}
 
-		k->addresses[i].ip = home->address;
-		k->addresses[i].claim = to_keeper_claim(home->claim);
-		err = copy_link(k->addresses[i].link, home->link, why);
+/* Home addresses first; of adopt what is not the member's own anyway. */
+static int fill_addresses(const struct agent_conf *conf, struct setup *s, struct errtext *why)
+{
+	int err = 0;
+
+	for (size_t i = 0; err == 0 && i < conf->n_home; i++)
+		err = add_address(s, &conf->home[i], true, why);
+	for (size_t i = 0; err == 0 && i < conf->n_adopt; i++) {
+		if (!agent_conf_is_home(conf, &conf->adopt[i].address))
+			err = add_address(s, &conf->adopt[i], false, why);
+	}
+	return err;
+}
+
+static int fill_claiming(const struct agent_conf *conf, struct keeper_conf *k, struct errtext *why)
+{
+	const char *hook = conf->claim_hook != NULL ? conf->claim_hook : "";
+
+	for (size_t i = 0; i < conf->n_next_hops && i < KEEPER_NEXT_HOPS_MAX; i++)
+		k->next_hops[k->next_hop_count++] = conf->next_hops[i];
+	if (strlen(hook) >= sizeof(k->hook)) {
+		errtext_set(why, "the path of 'claim-hook' is too long: at most %zu octets",
+			    sizeof(k->hook) - 1);
+		return ERR_CONFIG;
+	}
+	memcpy(k->hook, hook, strlen(hook) + 1);
+	return 0;
+}
+
+static int fill_inside(const struct agent_conf *conf, struct keeper_conf *k, struct errtext *why)
+{
+	int err = 0;
+
+	if (conf->n_connections > KEEPER_CONNECTIONS_MAX) {
+		errtext_set(why, "more than %d connections", KEEPER_CONNECTIONS_MAX);
+		return ERR_CONFIG;
 	}
 	k->connection_count = conf->n_connections;
 	for (size_t i = 0; err == 0 && i < conf->n_connections; i++) {
@@ -63,13 +106,62 @@ static int fill_keeper(const struct agent_conf *conf, struct keeper_conf *k, str
 			kc->remote_ts[kc->remote_ts_count++] = c->remote_ts[p];
 		err = copy_link(kc->link, c->inside.link, why);
 	}
-	if (err == 0)
-		err = copy_link(k->tun, conf->tun_device, why);
-	if (err == 0 && keeper_conf_check(k, text) != 0) {
-		errtext_set(why, "%s", text);
-		err = ERR_CONFIG;
-	}
 	return err;
+}
+
+static int fill_keeper(const struct agent_conf *conf, struct setup *s, struct errtext *why)
+{
+	struct keeper_conf *k = &s->keeper;
+	char text[KEEPER_TEXT_MAX];
+	int err;
+
+	k->log_level = conf->log.level;
+	if ((err = fill_addresses(conf, s, why)) != 0 || (err = fill_claiming(conf, k, why)) != 0 ||
+	    (err = fill_inside(conf, k, why)) != 0 ||
+	    (err = copy_link(k->tun, conf->tun_device, why)) != 0)
+		return err;
+	if (keeper_conf_check(k, text) != 0) {
+		errtext_set(why, "%s", text);
+		return ERR_CONFIG;
+	}
+	return 0;
+}
+
+static void fill_track(const struct agent_conf *conf, struct track_conf *out)
+{
+	for (size_t i = 0; i < conf->n_track && i < TRACK_MAX; i++) {
+		const struct agent_conf_track *in = &conf->track[i];
+		struct track_entry *e = &out->entries[out->n++];
+
+		*e = (struct track_entry){
+			.kind = in->interface != NULL ? TRACK_INTERFACE
+				: in->script != NULL  ? TRACK_SCRIPT
+						      : TRACK_PING,
+			.what = in->interface != NULL ? in->interface : in->script,
+			.ip = in->ping,
+			.interval_ms = conf_track_interval_ms(in),
+			.timeout_ms = conf_track_timeout_ms(in),
+			.fails = conf_track_fails(in),
+			.hold_ms = in->hold_s * 1000,
+		};
+	}
+}
+
+/* Claim notices are heard on the links where addresses can be claimed by others too. */
+static void fill_mesh(const struct agent_conf *conf, const struct keeper_conf *k,
+		      struct mesh_conf *out)
+{
+	out->listen = conf->listen;
+	for (size_t i = 0; i < k->address_count; i++) {
+		size_t at = 0;
+
+		if (k->addresses[i].claim != KEEPER_CLAIM_L2)
+			continue;
+		while (at < out->n_links && strcmp(out->links[at], k->addresses[i].link) != 0)
+			at++;
+		if (at == out->n_links)
+			memcpy(out->links[out->n_links++], k->addresses[i].link, IFNAMSIZ);
+	}
 }
 
 static void fill_selectors(struct ts_list *out, const struct ip_prefix *prefixes, size_t n)
@@ -162,15 +254,9 @@ int setup_new(const struct agent_conf *conf, struct setup **out, struct errtext 
 	errtext_set(why, "out of memory");
 	if (s == NULL)
 		return ERR_NO_MEMORY;
-	s->homes = calloc(conf->n_home, sizeof(*s->homes));
-	if (s->homes == NULL) {
-		setup_free(s);
-		return ERR_NO_MEMORY;
-	}
-	s->n_homes = conf->n_home;
-	for (size_t i = 0; i < conf->n_home; i++)
-		s->homes[i] = conf->home[i].address;
-	err = fill_keeper(conf, &s->keeper, why);
+	err = fill_keeper(conf, s, why);
+	fill_track(conf, &s->track);
+	fill_mesh(conf, &s->keeper, &s->mesh);
 	if (err == 0) {
 		err = fill_responder(conf, s) == 0 ? 0 : ERR_CONFIG;
 		if (err != 0)
@@ -194,6 +280,5 @@ void setup_free(struct setup *s)
 		return;
 	policy_free(s->policy);
 	free(s->connections);
-	free(s->homes);
 	free(s);
 }

@@ -4,6 +4,9 @@
 
 #include "agent/conf.h"
 #include "agent/keeper/keeper.h"
+#include "agent/mesh/mesh_socket.h"
+#include "agent/ownership/ownership.h"
+#include "agent/track/track.h"
 #include "common/base/errtext.h"
 #include "common/ikev2/responder/responder.h"
 
@@ -18,8 +21,13 @@ struct setup {
 	struct policy_connection *connections; /* in the order of conf */
 	size_t n_connections;
 	struct policy *policy;
-	struct ip *homes;
+	/* Indices are those of the keeper's configuration: home addresses first, then adopt. */
+	struct ownership_conf ownership;
+	struct ip addresses[KEEPER_ADDRESSES_MAX];
+	size_t n_addresses;
 	size_t n_homes;
+	struct track_conf track;
+	struct mesh_conf mesh;
 };
 
 /* ERR_CONFIG, ERR_NO_MEMORY, with the reason in why. */

@@ -376,6 +376,22 @@ int shard_begin(struct shard *s, const struct responder_conf *conf, const struct
 	return 0;
 }
 
+void shard_set_redirect(struct shard *s, const struct ip *local, const struct ip *target)
+{
+	char text[IP_TEXT_MAX];
+
+	if (s->responder != NULL && responder_set_redirect(s->responder, local, target) != 0)
+		log_error(s->lg, LG_IKE, "cannot redirect from %s", ip_format(local, text));
+}
+
+void shard_drop_local(struct shard *s, const struct ip *local)
+{
+	if (s->responder == NULL || s->is_closing)
+		return;
+	responder_drop_local(s->responder, now_ms(), local);
+	drain(s);
+}
+
 const struct responder *shard_responder(const struct shard *s)
 {
 	return s->responder;

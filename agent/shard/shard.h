@@ -53,6 +53,10 @@ MUST_USE int shard_new(uv_loop_t *loop, const struct ip *addresses, size_t n_add
 MUST_USE int shard_begin(struct shard *s, const struct responder_conf *conf,
 			 const struct policy *policy, const struct rng *rng);
 
+/* As in responder.h; nothing before shard_begin(). */
+void shard_set_redirect(struct shard *s, const struct ip *local, const struct ip *target);
+void shard_drop_local(struct shard *s, const struct ip *local);
+
 /* NULL before shard_begin(). */
 const struct responder *shard_responder(const struct shard *s);
 const struct esp_set *shard_esp(const struct shard *s);

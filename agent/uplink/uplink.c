@@ -10,7 +10,7 @@
 #include "common/io/udp.h"
 
 #define RETRY_FIRST_MS 200
-#define RETRY_MAX_MS   5000
+#define RETRY_MAX_MS   2000
 #define BYE_MS         1000
 #define REPORT_MS      5000
 #define PENDING_MAX    (256 * 1024)
@@ -30,7 +30,7 @@ struct uplink {
 	struct uplink_conf conf;
 	const struct logger *lg;
 	struct uplink_events events;
-	uint64_t boot_id;
+	bool is_started;
 	char member[NAME_TEXT_MAX + 1];
 	struct tls_stream *stream; /* NULL: none */
 	struct frame_reader *reader;
@@ -66,12 +66,11 @@ static uint64_t jitter(uint64_t ms)
 	return ms / 2 + random % (ms / 2 + 1);
 }
 
-static void send_message(struct uplink *u, struct message *m)
+static void send_as_it_is(struct uplink *u, const struct message *m)
 {
 	struct errtext why = { "" };
 	struct bytes frame;
 
-	m->id = ++u->next_id;
 	if (message_encode(m, u->out, sizeof(u->out), &frame, &why) != 0) {
 		log_error(u->lg, LG_CONTROL, "cannot send %s: %s", message_type_name(m->type),
 			  why.text);
@@ -80,6 +79,18 @@ static void send_message(struct uplink *u, struct message *m)
 	/* A refusal closes the stream, and its on_close is where that is dealt with. */
 	if (tls_stream_write(u->stream, frame) != 0)
 		log_debug(u->lg, LG_CONTROL, "%s not sent", message_type_name(m->type));
+}
+
+static void send_message(struct uplink *u, struct message *m)
+{
+	m->id = ++u->next_id;
+	send_as_it_is(u, m);
+}
+
+void uplink_tell(struct uplink *u, struct message *m)
+{
+	if (u->is_welcome)
+		send_as_it_is(u, m);
 }
 
 static void drop_session(struct uplink *u)
@@ -107,7 +118,7 @@ static void send_hello(struct uplink *u)
 
 	m.hello.proto = (struct msg_proto){ PROTO_MAJOR, PROTO_MINOR };
 	m.hello.member = u->member;
-	m.hello.boot_id = u->boot_id;
+	m.hello.boot_id = u->conf.boot_id;
 	u->events.fill_hello(u->events.ctx, &m.hello);
 	send_message(u, &m);
 }
@@ -121,7 +132,7 @@ static void send_heartbeat(struct uplink *u)
 	bool was_unheard = u->is_unheard;
 
 	m.heartbeat.member = u->member;
-	m.heartbeat.boot_id = u->boot_id;
+	m.heartbeat.boot_id = u->conf.boot_id;
 	m.heartbeat.seq = heartbeat_sent_next(&u->sent);
 	u->events.fill_heartbeat(u->events.ctx, &m.heartbeat);
 	if (heartbeat_encode(&m, (struct bytes){ u->heartbeat_key, sizeof(u->heartbeat_key) }, buf,
@@ -188,6 +199,22 @@ static void on_ack(void *ctx, const struct endpoint *remote, const struct endpoi
 	message_free(&m);
 }
 
+/* With the key of this session, which the director keeps for this one message. */
+static void hand_over_last_words(struct uplink *u)
+{
+	struct message m = { .type = MESSAGE_GONE };
+	uint8_t buf[HEARTBEAT_DATAGRAM_MAX];
+	struct errtext why = { "" };
+	struct bytes words;
+
+	m.gone = (struct msg_gone){ u->member, u->conf.boot_id };
+	if (heartbeat_encode(&m, (struct bytes){ u->heartbeat_key, sizeof(u->heartbeat_key) }, buf,
+			     sizeof(buf), &words, &why) != 0)
+		log_error(u->lg, LG_CONTROL, "no last words: %s", why.text);
+	else
+		u->events.last_words(u->events.ctx, &u->conf.director, words);
+}
+
 static void take_welcome(struct uplink *u, const struct msg_welcome *w)
 {
 	if (tls_stream_export(u->stream, HEARTBEAT_KEY_LABEL, (struct bytes){ NULL, 0 },
@@ -206,6 +233,7 @@ static void take_welcome(struct uplink *u, const struct msg_welcome *w)
 	u->events.welcome(u->events.ctx, w);
 	if (u->is_closing)
 		return; /* the event did that */
+	hand_over_last_words(u);
 	uv_timer_start(&u->timers[TIMER_HEARTBEAT], on_heartbeat_timer, 0, w->heartbeat_ms);
 	uv_timer_start(&u->timers[TIMER_REPORT], on_report_timer, jitter(REPORT_MS), REPORT_MS);
 }
@@ -240,11 +268,14 @@ static void take_frame(struct uplink *u, const struct message *m)
 		send_message(u, &answer);
 		break;
 	}
-	case MESSAGE_HELLO:
-	case MESSAGE_HEARTBEAT:
-	case MESSAGE_REPORT:
-	case MESSAGE_PEER:
-	case MESSAGE_BYE:
+	case MESSAGE_CLAIM:
+	case MESSAGE_RELEASE:
+	case MESSAGE_PROBE:
+	case MESSAGE_MEMBERS:
+		if (u->is_welcome)
+			u->events.order(u->events.ctx, m);
+		break;
+	default:
 		log_warn(u->lg, LG_CONTROL, "the director sent %s, which is an agent's to send",
 			 message_type_name(m->type));
 		break;
@@ -308,6 +339,7 @@ static void on_close(struct tls_stream *stream, int err, const char *why, void *
 {
 	struct uplink *u = ctx;
 	char text[ENDPOINT_TEXT_MAX];
+	bool was_welcome;
 
 	(void)stream;
 	(void)err;
@@ -318,8 +350,12 @@ static void on_close(struct tls_stream *stream, int err, const char *why, void *
 	}
 	log_warn(u->lg, LG_CONTROL, "no connection to the director at %s: %s",
 		 endpoint_format(&u->conf.director, text), why);
+	was_welcome = u->is_welcome;
 	drop_session(u);
-	end_bye(u);
+	if (was_welcome)
+		u->events.lost(u->events.ctx);
+	if (!u->is_closing)
+		end_bye(u);
 	if (!u->is_closing)
 		retry_later(u);
 }
@@ -344,23 +380,11 @@ static void connect_now(struct uplink *u)
 	}
 }
 
-static int init(struct uplink *u, struct errtext *why)
-{
-	const struct rng rng = rng_system();
-	const struct endpoint any = { .ip = { .family = u->conf.director.ip.family } };
-
-	errtext_set(why, "no randomness");
-	do {
-		if (rng_u64(&rng, &u->boot_id) != 0)
-			return ERR_CRYPTO;
-	} while (u->boot_id == 0);
-	return udp_open(u->loop, &any, NULL, on_ack, u, &u->udp, why);
-}
-
 int uplink_new(uv_loop_t *loop, const struct uplink_conf *conf, const struct logger *lg,
 	       const struct uplink_events *events, struct uplink **out, struct errtext *why)
 {
 	const struct pki_identity *self = tls_ctx_identity(conf->tls);
+	const struct endpoint any = { .ip = { .family = conf->director.ip.family } };
 	struct uplink *u;
 	int err;
 
@@ -379,7 +403,7 @@ int uplink_new(uv_loop_t *loop, const struct uplink_conf *conf, const struct log
 	u->events = *events;
 	u->retry_ms = RETRY_FIRST_MS;
 	memcpy(u->member, self->name, sizeof(u->member));
-	err = init(u, why);
+	err = udp_open(loop, &any, NULL, on_ack, u, &u->udp, why);
 	if (err != 0) {
 		free(u);
 		return err;
@@ -389,9 +413,16 @@ int uplink_new(uv_loop_t *loop, const struct uplink_conf *conf, const struct log
 		u->timers[i].data = u;
 		u->open_timers++;
 	}
-	connect_now(u);
 	*out = u;
 	return 0;
+}
+
+void uplink_start(struct uplink *u)
+{
+	if (u->is_started || u->is_closing)
+		return;
+	u->is_started = true;
+	connect_now(u);
 }
 
 bool uplink_is_up(const struct uplink *u)

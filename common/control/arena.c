@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/secret.h"
+
 #define CHUNK_MIN 1024
 
 struct arena_chunk {
@@ -62,6 +64,7 @@ void arena_free(struct arena_chunk **arena)
 	while (*arena != NULL) {
 		struct arena_chunk *older = (*arena)->older;
 
+		wipe((*arena)->data, (*arena)->used);
 		free(*arena);
 		*arena = older;
 	}

@@ -16,7 +16,7 @@ void *arena_alloc(struct arena_chunk **arena, size_t size);
 /* A terminated copy; NULL if there is no memory. */
 char *arena_copy_text(struct arena_chunk **arena, const char *text);
 
-/* Gives everything back and empties the arena. */
+/* Wipes everything, for there may be keys in it, gives it back and empties the arena. */
 void arena_free(struct arena_chunk **arena);
 
 #endif

@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "common/base/base64.h"
+#include "common/base/secret.h"
 #include "common/control/message.h"
 
 /* Appends to a terminated text; what does not fit is cut. */
@@ -192,4 +194,19 @@ int field_parse_text(const struct field *field, const struct field_place *place,
 	default:
 		return field_refuse(why, place, ERR_VALUE, "is no text");
 	}
+}
+
+int field_parse_key(const struct field *field, const struct field_place *place, const char *text,
+		    uint8_t out[FIELD_KEY_MAX], size_t *len, struct errtext *why)
+{
+	size_t n = 0;
+
+	if (base64_decode(text, out, FIELD_KEY_MAX, &n) == 0 && n >= field->min &&
+	    n <= field->max) {
+		*len = n;
+		return 0;
+	}
+	wipe(out, FIELD_KEY_MAX);
+	return field_refuse(why, place, ERR_VALUE, "must be %zu to %zu octets in base64",
+			    (size_t)field->min, (size_t)field->max);
 }

@@ -22,6 +22,7 @@ enum field_kind {
 	FIELD_IP,       /* struct ip */
 	FIELD_ENDPOINT, /* struct endpoint */
 	FIELD_PREFIX,   /* struct ip_prefix */
+	FIELD_KEY,      /* struct bytes, base64 */
 	FIELD_OBJECT,   /* a struct in place */
 	FIELD_LIST,     /* a pointer to structs and a size_t */
 	FIELD_COUNTERS, /* an object of integers: a pointer to struct msg_counter and a size_t */
@@ -44,7 +45,7 @@ struct field {
 	size_t offset;
 	size_t size;         /* of the value, for integers and enums */
 	size_t count_offset; /* lists and counters */
-	uint64_t min, max;   /* integers; max: list elements */
+	uint64_t min, max;   /* integers; octets of keys; max: list elements */
 	const struct field_text *text;
 	const char *const *names;        /* enums, ended by NULL */
 	const struct field_table *table; /* objects and list elements */
@@ -79,12 +80,24 @@ MUST_USE int field_write(const struct field_table *table, const void *in,
 			 const struct field_place *place, struct json_t *object,
 			 struct errtext *why);
 
+/* Wipes the texts of keys in an object that was written and is no longer needed. */
+void field_wipe_keys(const struct field_table *table, const struct json_t *object);
+
 /*
  * What the texts of FIELD_TEXT to FIELD_PREFIX have to look like, for both directions. Writes the
  * value to at, except for FIELD_TEXT, which is only checked. ERR_VALUE, ERR_UNSUPPORTED.
  */
 MUST_USE int field_parse_text(const struct field *field, const struct field_place *place,
 			      const char *text, void *at, struct errtext *why);
+
+/*
+ * The octets of a key from base64: field->min to field->max of them, not more than FIELD_KEY_MAX.
+ * ERR_VALUE.
+ */
+#define FIELD_KEY_MAX 64
+MUST_USE int field_parse_key(const struct field *field, const struct field_place *place,
+			     const char *text, uint8_t out[FIELD_KEY_MAX], size_t *len,
+			     struct errtext *why);
 
 /* A counter's name: 1 to NAME_TEXT_MAX of a-z, 0-9, '-', '_' and '.'. */
 bool field_is_counter_name(const char *text);

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 
+#include "common/base/secret.h"
 #include "common/control/message.h"
 
 struct reader {
@@ -36,6 +37,30 @@ static int read_text(const struct reader *r, const struct field *f, const struct
 		return refuse_memory(r, place);
 	memcpy(at, &copy, sizeof(copy));
 	return 0;
+}
+
+/* The JSON's own copy of the text is wiped: what is read once need not lie around. */
+static int read_key(const struct reader *r, const struct field *f, const struct field_place *place,
+		    const json_t *json, struct bytes *at)
+{
+	const char *text = json_string_value(json);
+	uint8_t octets[FIELD_KEY_MAX], *copy = NULL;
+	size_t len;
+	int err;
+
+	if (text == NULL)
+		return field_refuse(r->why, place, ERR_VALUE, "must be a text");
+	err = field_parse_key(f, place, text, octets, &len, r->why);
+	wipe((void *)text, json_string_length(json));
+	if (err != 0)
+		return err;
+	copy = arena_alloc(r->arena, len);
+	if (copy != NULL) {
+		memcpy(copy, octets, len);
+		*at = (struct bytes){ copy, len };
+	}
+	wipe(octets, sizeof(octets));
+	return copy != NULL ? 0 : refuse_memory(r, place);
 }
 
 static void store_uint(void *at, size_t size, uint64_t value)
@@ -191,6 +216,8 @@ static int read_value(const struct reader *r, const struct field *f,
 		return err;
 	case FIELD_BOOL:
 		return read_bool(r, place, json, (bool *)at);
+	case FIELD_KEY:
+		return read_key(r, f, place, json, (struct bytes *)(void *)at);
 	case FIELD_OBJECT:
 		return read_element(r, f->table, place, json, at);
 	case FIELD_LIST:

@@ -5,6 +5,8 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#include "common/base/base64.h"
+#include "common/base/secret.h"
 #include "common/control/message.h"
 
 /* Room for the text of every kind but FIELD_TEXT. */
@@ -76,6 +78,20 @@ static int write_text(const struct field *f, const struct field_place *place, co
 	if (err == 0)
 		*out = json_string(text);
 	return err;
+}
+
+static int write_key(const struct field *f, const struct field_place *place, const uint8_t *at,
+		     json_t **out, struct errtext *why)
+{
+	const struct bytes *key = (const void *)at;
+	char text[BASE64_SIZE(FIELD_KEY_MAX) + 1] = "";
+
+	if (key->len < f->min || key->len > f->max || base64_encode(*key, text, sizeof(text)) != 0)
+		return field_refuse(why, place, ERR_VALUE, "must be %zu to %zu octets in base64",
+				    (size_t)f->min, (size_t)f->max);
+	*out = json_string(text);
+	wipe(text, sizeof(text));
+	return 0;
 }
 
 static uint64_t load_uint(const uint8_t *at, size_t size)
@@ -211,6 +227,8 @@ static int write_value(const struct field *f, const struct field_place *place, c
 	case FIELD_BOOL:
 		*out = json_boolean(*(const bool *)at);
 		return 0;
+	case FIELD_KEY:
+		return write_key(f, place, at, out, why);
 	case FIELD_OBJECT:
 		return write_object(f->table, place, at, out, why);
 	case FIELD_LIST:
@@ -276,4 +294,19 @@ int field_write(const struct field_table *table, const void *in, const struct fi
 			return err;
 	}
 	return 0;
+}
+
+void field_wipe_keys(const struct field_table *table, const struct json_t *object)
+{
+	for (size_t i = 0; i < table->n_rows; i++) {
+		const struct field *f = &table->rows[i];
+		const json_t *json = json_object_get(object, f->name);
+
+		if (f->kind == FIELD_KEY && json_is_string(json))
+			wipe((void *)json_string_value(json), json_string_length(json));
+		for (size_t k = 0; f->kind == FIELD_LIST && k < json_array_size(json); k++) {
+			if (json_is_object(json_array_get(json, k)))
+				field_wipe_keys(f->table, json_array_get(json, k));
+		}
+	}
 }

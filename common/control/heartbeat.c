@@ -38,7 +38,7 @@ int heartbeat_encode(const struct message *m, struct bytes key, uint8_t *buf, si
 
 	if (err != 0)
 		return err;
-	if (m->type != MESSAGE_HEARTBEAT && m->type != MESSAGE_ACK) {
+	if (m->type != MESSAGE_HEARTBEAT && m->type != MESSAGE_ACK && m->type != MESSAGE_GONE) {
 		errtext_set(why, "%s: not for a datagram", message_type_name(m->type));
 		return ERR_VALUE;
 	}
@@ -80,17 +80,18 @@ static int refuse_type(enum message_type expected, const char *got, struct errte
 	return ERR_MISMATCH;
 }
 
-static int read_member(const json_t *json, char out[NAME_TEXT_MAX + 1], struct errtext *why)
+static int read_member(const json_t *json, const char *type, char out[NAME_TEXT_MAX + 1],
+		       struct errtext *why)
 {
 	const json_t *value = json_object_get(json, "member");
 	const char *name = json_string_value(value);
 
 	if (value == NULL) {
-		errtext_set(why, "heartbeat.member: missing");
+		errtext_set(why, "%s.member: missing", type);
 		return ERR_MISSING;
 	}
 	if (name == NULL || !text_is_name(name)) {
-		errtext_set(why, "heartbeat.member: must be a name: 1 to %d of a-z, 0-9 and -",
+		errtext_set(why, "%s.member: must be a name: 1 to %d of a-z, 0-9 and -", type,
 			    NAME_TEXT_MAX);
 		return ERR_VALUE;
 	}
@@ -109,10 +110,11 @@ int heartbeat_peek_member(struct bytes datagram, char out[NAME_TEXT_MAX + 1], st
 		err = frame_parse(text, &json, &type, why);
 	if (err != 0)
 		return err;
-	if (strcmp(type, message_type_name(MESSAGE_HEARTBEAT)) != 0)
+	if (strcmp(type, message_type_name(MESSAGE_HEARTBEAT)) != 0 &&
+	    strcmp(type, message_type_name(MESSAGE_GONE)) != 0)
 		err = refuse_type(MESSAGE_HEARTBEAT, type, why);
 	else
-		err = read_member(json, out, why);
+		err = read_member(json, type, out, why);
 	json_decref(json);
 	return err;
 }
@@ -148,7 +150,7 @@ int heartbeat_decode(struct bytes datagram, struct bytes key, enum message_type 
 		err = message_decode(json, &m, why);
 	if (err != 0)
 		return err;
-	if (m.type != expected) {
+	if (m.type != expected && !(expected == MESSAGE_HEARTBEAT && m.type == MESSAGE_GONE)) {
 		err = refuse_type(expected, message_type_name(m.type), why);
 		message_free(&m);
 		return err;

@@ -8,13 +8,17 @@
 /*
  * Heartbeats as UDP datagrams, where a lost segment does not hold up those behind it:
  *
- *   one JSON object, a heartbeat or its ack (up to 1,024 octets) | MAC (16 octets)
+ *   one JSON object, a heartbeat, its ack or a gone (up to 1,024 octets) | MAC (16 octets)
  *
  * The MAC is HMAC-SHA-256 (RFC 2104) over the object's octets, cut to its first half. The key comes
  * from the exporter of the TLS 1.3 session between the two (RFC 8446, 7.5), so it belongs to one
  * member and one connection; heartbeats of an earlier connection fail with a new key.
  *
  * Both directions use that key. What keeps an ack from being taken for a heartbeat is its type.
+ *
+ * gone is made by the agent as soon as it has the key, and kept by its keeper, who sends it after
+ * the agent has ended: the connection, too, has ended then. So a director keeps the key of a
+ * member's last connection for gone alone, until the member says hello again.
  */
 #define HEARTBEAT_KEY_LABEL "EXPORTER-waypost-heartbeat" /* with no context */
 #define HEARTBEAT_KEY_SIZE  32
@@ -24,25 +28,26 @@
 #define HEARTBEAT_DATAGRAM_MAX (HEARTBEAT_JSON_MAX + HEARTBEAT_MAC_SIZE)
 
 /*
- * A message of type heartbeat or ack as a datagram in buf, for which HEARTBEAT_DATAGRAM_MAX octets
- * are always enough. Returns 0 or an error of message_encode(), ERR_VALUE for another type or size
- * of key, ERR_CRYPTO.
+ * A message of type heartbeat, ack or gone as a datagram in buf, for which HEARTBEAT_DATAGRAM_MAX
+ * octets are always enough. Returns 0 or an error of message_encode(), ERR_VALUE for another type
+ * or size of key, ERR_CRYPTO.
  */
 MUST_USE int heartbeat_encode(const struct message *m, struct bytes key, uint8_t *buf, size_t cap,
 			      struct bytes *out, struct errtext *why);
 
 /*
- * First look at a received heartbeat: the member that it claims to be of, to find the key. Nothing
- * is verified, anybody may have sent it: no more may be done with the name than that, and the
- * reason is for DEBUG. Returns 0 or an error of frame_parse(), ERR_TRUNCATED, ERR_TOO_LONG,
- * ERR_MISMATCH (not a heartbeat), ERR_MISSING or ERR_VALUE (no member, or not a name).
+ * First look at a received heartbeat or gone: the member that it claims to be of, to find the key.
+ * Nothing is verified, anybody may have sent it: no more may be done with the name than that, and
+ * the reason is for DEBUG. Returns 0 or an error of frame_parse(), ERR_TRUNCATED, ERR_TOO_LONG,
+ * ERR_MISMATCH (neither), ERR_MISSING or ERR_VALUE (no member, or not a name).
  */
 MUST_USE int heartbeat_peek_member(struct bytes datagram, char out[NAME_TEXT_MAX + 1],
 				   struct errtext *why);
 
 /*
  * Verifies the MAC, in constant time, and only then reads the message, which has to be of the type
- * that is expected: heartbeat at the director, ack at the agent. The caller frees it.
+ * that is expected: MESSAGE_ACK at the agent; MESSAGE_HEARTBEAT at the director, who is given a
+ * gone as well, so that out->type has to be looked at. The caller frees it.
  * Returns 0, ERR_TRUNCATED, ERR_TOO_LONG, ERR_AUTH, ERR_MISMATCH (another type), ERR_VALUE for the
  * size of the key, ERR_CRYPTO, or an error of message_decode().
  */

@@ -120,6 +120,7 @@ int message_encode(const struct message *m, uint8_t *buf, size_t cap, struct byt
 		if (err != 0)
 			errtext_set(why, "%s: %s", message_type_name(m->type), err_text(err));
 	}
+	field_wipe_keys(kind->table, json);
 	json_decref(json);
 	return err;
 }

@@ -16,9 +16,9 @@
  * Reading is strict about the fields that it knows and ignores the others, so that a newer minor
  * version can add some. Encoding refuses what decoding would refuse, with the same reason.
  *
- * A decoded message owns its texts and lists, all in one piece of memory that message_free() gives
- * back; take a copy of what has to live longer. A message to be encoded only borrows what it points
- * to, and needs no freeing.
+ * A decoded message owns its texts and lists, all in one piece of memory that message_free() wipes
+ * and gives back; take a copy of what has to live longer. A message to be encoded only borrows what
+ * it points to, and needs no freeing.
  */
 #define PROTO_MAJOR 1 /* has to be the other side's */
 #define PROTO_MINOR 1
@@ -36,6 +36,7 @@
 #define MSG_NUMBER_MAX     191
 #define MSG_SHARE_MAX      1000000 /* of a _ppm field: the whole */
 #define MSG_RING_MAX       64
+#define MSG_KEY_MIN        16
 #define MSG_KEY_MAX        64 /* octets of a key */
 #define MSG_REFERENCES_MAX 8  /* of a probe */
 
@@ -57,7 +58,8 @@
 	X(PROBE, "probe")               \
 	X(PROBE_RESULT, "probe_result") \
 	X(GONE, "gone")                 \
-	X(EVENT, "event")
+	X(EVENT, "event")               \
+	X(MEMBERS, "members")
 
 #define MESSAGE_ENUMERATOR(name, text) MESSAGE_##name,
 enum message_type {
@@ -180,7 +182,7 @@ struct msg_member {
 struct msg_key {
 	const char *id;   /* a name */
 	const char *use;  /* a name */
-	struct bytes key; /* 16 to MSG_KEY_MAX octets, base64 in JSON */
+	struct bytes key; /* MSG_KEY_MIN to MSG_KEY_MAX octets, base64 in JSON */
 };
 
 struct msg_welcome {
@@ -194,6 +196,12 @@ struct msg_welcome {
 	size_t n_members;
 	const struct msg_key *ring; /* optional in version 1.0 */
 	size_t n_ring;
+};
+
+/* ---- director to agent: members, when what welcome said of them has changed ---- */
+struct msg_members {
+	const struct msg_member *members; /* all of them, as in welcome */
+	size_t n_members;
 };
 
 /* ---- either way: error, the answer to what could not be done ---- */
@@ -359,7 +367,7 @@ struct msg_gone {
 
 /* ---- agent to director: event, for the history ---- */
 struct msg_event {
-	const char *what;
+	const char *what; /* lines: 1 to MSG_TEXT_MAX octets of plain text */
 	const char *why;
 };
 
@@ -384,6 +392,7 @@ struct message {
 		struct msg_probe_result probe_result;
 		struct msg_gone gone;
 		struct msg_event event;
+		struct msg_members members;
 		const char *unknown; /* MESSAGE_UNKNOWN: the type as received */
 	};
 	struct arena_chunk *memory; /* of a decoded message; private */

@@ -1,132 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/control/message_fields.h"
 
-#include "common/control/frame.h"
-
-#define LINK_MAX_SIZE    15 /* IFNAMSIZ without the terminator */
-#define VERSION_MAX_SIZE 63
-
-/* ---- texts ---- */
-
-static bool is_plain_up_to(const char *text, size_t max)
-{
-	size_t len = strlen(text);
-
-	return len > 0 && len <= max && text_is_plain((struct bytes){ (const uint8_t *)text, len });
-}
-
-static bool is_line(const char *text)
-{
-	return is_plain_up_to(text, MSG_TEXT_MAX);
-}
-
-static bool is_version(const char *text)
-{
-	return is_plain_up_to(text, VERSION_MAX_SIZE);
-}
-
-static bool is_link(const char *text)
-{
-	size_t len = 0;
-
-	for (; text[len] != '\0'; len++) {
-		if (text[len] <= ' ' || text[len] > '~' || text[len] == '/' || len == LINK_MAX_SIZE)
-			return false;
-	}
-	return len > 0;
-}
-
-static const struct field_text name_text = { text_is_name, "a name: 1 to 63 of a-z, 0-9 and -" };
-static const struct field_text line_text = {
-	is_line, "1 to 255 octets of UTF-8 without control characters"
-};
-static const struct field_text version_text = {
-	is_version, "1 to 63 octets of UTF-8 without control characters"
-};
-static const struct field_text type_text = { frame_is_type,
-					     "a type: 1 to 32 of a-z, 0-9, - and _" };
-static const struct field_text link_text = { is_link, "the name of an interface" };
-
-/* ---- enumerations ---- */
-
-#define TEXT_OF(name, text) text,
-static const char *const claims[] = { MSG_CLAIMS(TEXT_OF) NULL };
-static const char *const states[] = { MSG_STATES(TEXT_OF) NULL };
-static const char *const events[] = { MSG_PEER_EVENTS(TEXT_OF) NULL };
-static const char *const hows[] = { MSG_PEER_HOWS(TEXT_OF) NULL };
-static const char *const types[] = { MESSAGE_TYPES(TEXT_OF) NULL };
-#undef TEXT_OF
-
-static const char *name_of(const char *const *names, unsigned int value)
-{
-	for (unsigned int i = 0; names[i] != NULL; i++) {
-		if (i == value)
-			return names[i];
-	}
-	return "unknown";
-}
-
-const char *message_type_name(enum message_type type)
-{
-	return name_of(types, (unsigned int)type);
-}
-
-const char *msg_claim_name(enum msg_claim_kind claim)
-{
-	return name_of(claims, (unsigned int)claim);
-}
-
-const char *msg_state_name(enum msg_state state)
-{
-	return name_of(states, (unsigned int)state);
-}
-
-const char *msg_peer_event_name(enum msg_peer_event event)
-{
-	return name_of(events, (unsigned int)event);
-}
-
-const char *msg_peer_how_name(enum msg_peer_how how)
-{
-	return name_of(hows, (unsigned int)how);
-}
-
-/* ---- rows; each macro names the struct, the member and, in JSON, the field ---- */
-
-#define AT(type, member)      .offset = offsetof(struct type, member)
-#define SIZE_OF(type, member) .size = sizeof(((struct type *)NULL)->member)
-#define ROW(k, type, member)  .name = #member, .kind = FIELD_##k, AT(type, member)
-
-#define PLAIN(k, type, member)          ROW(k, type, member)
-#define PLAIN_OPTIONAL(k, type, member) ROW(k, type, member), .is_optional = true
-#define UINT(type, member, lo, hi) \
-	ROW(UINT, type, member), SIZE_OF(type, member), .min = (lo), .max = (hi)
-#define COUNT(type, member)                UINT(type, member, 0, MSG_INT_MAX)
-#define TEXT(type, member, which)          ROW(TEXT, type, member), .text = &which##_text
-#define TEXT_OPTIONAL(type, member, which) TEXT(type, member, which), .is_optional = true
-
-#define ENUM(type, member, texts)    ROW(ENUM, type, member), SIZE_OF(type, member), .names = (texts)
-#define OBJECT(type, member, fields) ROW(OBJECT, type, member), .table = &(fields)
-
-#define MANY(type, member, most) .count_offset = offsetof(struct type, n_##member), .max = (most)
-
-#define LIST(type, member, fields, most) \
-	ROW(LIST, type, member), MANY(type, member, most), .table = &(fields)
-#define COUNTERS(type, member) ROW(COUNTERS, type, member), MANY(type, member, MSG_COUNTERS_MAX)
-#define RESERVED(k, field)     .name = (field), .kind = FIELD_##k, .is_optional = true
-#define TABLE(rows, type)      rows, sizeof(rows) / sizeof((rows)[0]), sizeof(type)
+#include "common/control/message_rows.h"
 
 /* Elements of lists that are no objects. */
 static const struct field ip_row[] = { { .kind = FIELD_IP } };
+static const struct field endpoint_row[] = { { .kind = FIELD_ENDPOINT } };
 static const struct field prefix_row[] = { { .kind = FIELD_PREFIX } };
-static const struct field name_row[] = { { .kind = FIELD_TEXT, .text = &name_text } };
-static const struct field_table ip_table = { TABLE(ip_row, struct ip) };
+static const struct field name_row[] = { { .kind = FIELD_TEXT, .text = &message_name_text } };
+const struct field_table message_ip_table = { TABLE(ip_row, struct ip) };
+const struct field_table message_endpoint_table = { TABLE(endpoint_row, struct endpoint) };
 static const struct field_table prefix_table = { TABLE(prefix_row, struct ip_prefix) };
 static const struct field_table name_table = { TABLE(name_row, const char *) };
 
 static const struct field address_rows[] = {
-	{ PLAIN(IP, msg_address, address) },  { TEXT_OPTIONAL(msg_address, link, link) },
-	{ ENUM(msg_address, claim, claims) }, { PLAIN(BOOL, msg_address, held) },
+	{ PLAIN(IP, msg_address, address) },
+	{ TEXT_OPTIONAL(msg_address, link, link) },
+	{ ENUM(msg_address, claim, message_claims) },
+	{ PLAIN(BOOL, msg_address, held) },
 	{ COUNT(msg_address, epoch) },
 };
 static const struct field_table address_table = { TABLE(address_rows, struct msg_address) };
@@ -141,16 +32,25 @@ static const struct field hello_rows[] = {
 	{ LIST(msg_hello, addresses, address_table, MSG_ADDRESSES_MAX) },
 	{ UINT(msg_hello, capacity, 1, MSG_INT_MAX) },
 	{ COUNT(msg_hello, max_epoch) },
+	{ PLAIN_OPTIONAL(ENDPOINT, msg_hello, mesh) },
 	{ LIST(msg_hello, ring_ids, name_table, MSG_RING_IDS_MAX) },
 };
 static const struct field_table hello_table = { TABLE(hello_rows, struct msg_hello) };
 
 static const struct field member_rows[] = {
 	{ TEXT(msg_member, name, name) },
-	{ LIST(msg_member, home, ip_table, MSG_ADDRESSES_MAX) },
+	{ LIST(msg_member, home, message_ip_table, MSG_ADDRESSES_MAX) },
 	{ PLAIN_OPTIONAL(ENDPOINT, msg_member, escrow) },
+	{ PLAIN_OPTIONAL(ENDPOINT, msg_member, mesh) },
 };
 static const struct field_table member_table = { TABLE(member_rows, struct msg_member) };
+
+static const struct field key_rows[] = {
+	{ TEXT(msg_key, id, name) },
+	{ TEXT(msg_key, use, name) },
+	{ KEY(msg_key, key) },
+};
+static const struct field_table key_table = { TABLE(key_rows, struct msg_key) };
 
 static const struct field welcome_rows[] = {
 	{ PLAIN(PROTO, msg_welcome, proto) },
@@ -160,12 +60,17 @@ static const struct field welcome_rows[] = {
 	{ UINT(msg_welcome, suspect_ms, 10, 600000) },
 	{ COUNT(msg_welcome, epoch) },
 	{ LIST(msg_welcome, members, member_table, MSG_MEMBERS_MAX) },
-	{ RESERVED(RESERVED, "ring") },
+	{ LIST(msg_welcome, ring, key_table, MSG_RING_MAX), .is_optional = true },
 	{ RESERVED(RESERVED_OBJECT, "successors") },
 	{ RESERVED(RESERVED, "pins") },
 	{ RESERVED(RESERVED, "revocations") },
 };
 static const struct field_table welcome_table = { TABLE(welcome_rows, struct msg_welcome) };
+
+static const struct field members_rows[] = {
+	{ LIST(msg_members, members, member_table, MSG_MEMBERS_MAX) },
+};
+static const struct field_table members_table = { TABLE(members_rows, struct msg_members) };
 
 static const struct field error_rows[] = {
 	{ TEXT(msg_error, code, name) },
@@ -182,7 +87,7 @@ static const struct field heartbeat_rows[] = {
 	{ COUNT(msg_heartbeat, sas) },
 	{ COUNT(msg_heartbeat, half_open) },
 	{ UINT(msg_heartbeat, cpu_ppm, 0, MSG_SHARE_MAX) },
-	{ ENUM(msg_heartbeat, state, states) },
+	{ ENUM(msg_heartbeat, state, message_states) },
 };
 static const struct field_table heartbeat_table = { TABLE(heartbeat_rows, struct msg_heartbeat) };
 
@@ -216,14 +121,14 @@ static const struct field report_rows[] = {
 static const struct field_table report_table = { TABLE(report_rows, struct msg_report) };
 
 static const struct field peer_rows[] = {
-	{ ENUM(msg_peer, event, events) },
+	{ ENUM(msg_peer, event, message_events) },
 	{ TEXT(msg_peer, identity, line) },
 	{ PLAIN(HEX64, msg_peer, spi) },
 	{ PLAIN_OPTIONAL(HEX64, msg_peer, old_spi) },
 	{ PLAIN_OPTIONAL(ENDPOINT, msg_peer, address) },
 	{ TEXT_OPTIONAL(msg_peer, connection, name) },
 	{ LIST(msg_peer, inner, prefix_table, MSG_INNER_MAX) },
-	{ ENUM(msg_peer, how, hows) },
+	{ ENUM(msg_peer, how, message_hows) },
 	{ PLAIN_OPTIONAL(IP, msg_peer, from) },
 	{ COUNT(msg_peer, since_ms) },
 	{ PLAIN_OPTIONAL(IP, msg_peer, lease) },
@@ -238,7 +143,7 @@ static const struct field_table peers_table = { TABLE(peers_rows, struct msg_pee
 
 static const struct field bye_rows[] = {
 	{ TEXT(msg_bye, reason, line) },
-	{ LIST(msg_bye, released, ip_table, MSG_ADDRESSES_MAX) },
+	{ LIST(msg_bye, released, message_ip_table, MSG_ADDRESSES_MAX) },
 };
 static const struct field_table bye_table = { TABLE(bye_rows, struct msg_bye) };
 
@@ -297,6 +202,17 @@ static const struct message_kind kinds[] = {
 	[MESSAGE_PEER] = { KIND(peers_table, peers, check_peers) },
 	[MESSAGE_BYE] = { KIND(bye_table, bye, NULL) },
 	[MESSAGE_OK] = { KIND(ok_table, hello, NULL) },
+	[MESSAGE_CLAIM] = { KIND(message_claim_table, claim, NULL) },
+	[MESSAGE_CLAIMED] = { KIND(message_claimed_table, claimed, NULL) },
+	[MESSAGE_REFUSED] = { KIND(message_refused_table, refused, NULL) },
+	[MESSAGE_RELEASE] = { KIND(message_release_table, release, NULL) },
+	[MESSAGE_RELEASED] = { KIND(message_released_table, released, NULL) },
+	[MESSAGE_PROBE] = { KIND(message_probe_table, probe, NULL) },
+	[MESSAGE_PROBE_RESULT] = { KIND(message_probe_result_table, probe_result,
+					message_check_probe_result) },
+	[MESSAGE_GONE] = { KIND(message_gone_table, gone, NULL) },
+	[MESSAGE_EVENT] = { KIND(message_event_table, event, NULL) },
+	[MESSAGE_MEMBERS] = { KIND(members_table, members, NULL) },
 };
 
 const struct message_kind *message_kind_of(enum message_type type)

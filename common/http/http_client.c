@@ -12,7 +12,8 @@
 
 struct call {
 	const struct http_client *client;
-	const char *path;
+	const char *method, *path;
+	const char *body; /* NULL: none */
 	uv_timer_t deadline;
 	struct tls_stream *stream; /* NULL once it is gone */
 	struct http_parser parser;
@@ -21,26 +22,41 @@ struct call {
 	struct errtext why;
 };
 
+static void give_up(struct call *call, int err, const char *why)
+{
+	call->err = err;
+	errtext_set(&call->why, "%s", why);
+	tls_stream_abort(call->stream, why);
+}
+
 static void send_request(struct call *call)
 {
-	char host[ENDPOINT_TEXT_MAX], request[HTTP_LINE_MAX];
-	int len = snprintf(request, sizeof(request),
-			   "GET %s HTTP/1.1\r\n"
-			   "Host: %s\r\n"
-			   "Accept: application/json, application/problem+json\r\n"
-			   "Connection: close\r\n"
-			   "\r\n",
-			   call->path, endpoint_format(&call->client->director, host));
+	char host[ENDPOINT_TEXT_MAX], head[HTTP_LINE_MAX], framing[96] = "";
+	struct bytes body = { (const uint8_t *)call->body, 0 };
+	int len;
 
-	if (len < 0 || (size_t)len >= sizeof(request)) {
-		call->err = ERR_TOO_LONG;
-		errtext_set(&call->why, "the request is too long");
-		tls_stream_abort(call->stream, "the request is too long");
+	if (call->body != NULL) {
+		body.len = strlen(call->body);
+		snprintf(framing, sizeof(framing),
+			 "Content-Type: application/json\r\nContent-Length: %zu\r\n", body.len);
+	}
+	len = snprintf(head, sizeof(head),
+		       "%s %s HTTP/1.1\r\n"
+		       "Host: %s\r\n"
+		       "Accept: application/json, application/problem+json\r\n"
+		       "%s"
+		       "Connection: close\r\n"
+		       "\r\n",
+		       call->method, call->path, endpoint_format(&call->client->director, host),
+		       framing);
+	if (len < 0 || (size_t)len >= sizeof(head)) {
+		give_up(call, ERR_TOO_LONG, "the request is too long");
 		return;
 	}
 	call->has_sent = true;
 	/* A failure comes by on_close. */
-	if (tls_stream_write(call->stream, (struct bytes){ (uint8_t *)request, (size_t)len }) != 0)
+	if (tls_stream_write(call->stream, (struct bytes){ (uint8_t *)head, (size_t)len }) == 0 &&
+	    body.len > 0 && tls_stream_write(call->stream, body) != 0)
 		return;
 }
 
@@ -158,8 +174,8 @@ static int read_answer(struct call *call, int *status, json_t **json)
 	return 0;
 }
 
-int http_client_get_json(const struct http_client *client, const char *path, int *status,
-			 json_t **json, struct errtext *why)
+static int request(const struct http_client *client, const char *method, const char *path,
+		   const char *body, int *status, json_t **json, struct errtext *why)
 {
 	struct call *call = calloc(1, sizeof(*call));
 	char at[ENDPOINT_TEXT_MAX];
@@ -172,7 +188,9 @@ int http_client_get_json(const struct http_client *client, const char *path, int
 		return ERR_NO_MEMORY;
 	}
 	call->client = client;
+	call->method = method;
 	call->path = path;
+	call->body = body;
 	http_parser_init(&call->parser, HTTP_RESPONSES, HTTP_CLIENT_BODY_MAX);
 	err = run(call, &loop);
 	(void)uv_loop_close(&loop);
@@ -181,6 +199,27 @@ int http_client_get_json(const struct http_client *client, const char *path, int
 	errtext_set(why, "%s: %.190s", endpoint_format(&client->director, at), call->why.text);
 	http_parser_free(&call->parser);
 	free(call);
+	return err;
+}
+
+int http_client_get_json(const struct http_client *client, const char *path, int *status,
+			 json_t **json, struct errtext *why)
+{
+	return request(client, "GET", path, NULL, status, json, why);
+}
+
+int http_client_post_json(const struct http_client *client, const char *path, const json_t *body,
+			  int *status, json_t **json, struct errtext *why)
+{
+	char *text = json_dumps(body, JSON_COMPACT);
+	int err;
+
+	if (text == NULL) {
+		errtext_set(why, "%s", err_text(ERR_NO_MEMORY));
+		return ERR_NO_MEMORY;
+	}
+	err = request(client, "POST", path, text, status, json, why);
+	free(text);
 	return err;
 }
 

@@ -37,6 +37,11 @@ struct http_client {
 MUST_USE int http_client_get_json(const struct http_client *client, const char *path, int *status,
 				  json_t **json, struct errtext *why);
 
+/* POST with body as JSON, which stays the caller's; else the same. */
+MUST_USE int http_client_post_json(const struct http_client *client, const char *path,
+				   const json_t *body, int *status, json_t **json,
+				   struct errtext *why);
+
 /* Appends text to out as a value of a parameter, percent-encoded; ERR_NO_SPACE. */
 MUST_USE int http_client_encode(const char *text, char *out, size_t cap);
 

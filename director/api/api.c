@@ -7,6 +7,7 @@
 #include "director/api/handlers.h"
 
 #define READERS     (HTTP_ROLE(PKI_ADMIN) | HTTP_ROLE(PKI_MONITOR))
+#define ADMINS      HTTP_ROLE(PKI_ADMIN)
 #define STREAMS_MAX 256
 #define IDLE_MS     60000
 #define BODY_MAX    65536
@@ -29,6 +30,23 @@ static const struct http_route routes[] = {
 	  .roles = READERS,
 	  .params = { "after", "limit", "subject" },
 	  .handler = api_get_events },
+	{ .method = "GET",
+	  .path = "/v1/addresses",
+	  .roles = READERS,
+	  .handler = api_get_addresses },
+	{ .method = "POST",
+	  .path = "/v1/addresses/move",
+	  .roles = ADMINS,
+	  .handler = api_post_move },
+	{ .method = "GET", .path = "/v1/failover", .roles = READERS, .handler = api_get_failover },
+	{ .method = "POST",
+	  .path = "/v1/failover/pause",
+	  .roles = ADMINS,
+	  .handler = api_post_pause },
+	{ .method = "POST",
+	  .path = "/v1/failover/resume",
+	  .roles = ADMINS,
+	  .handler = api_post_resume },
 	{ .method = "GET", .path = "/healthz", .roles = HTTP_ANYBODY, .handler = api_get_healthz },
 	{ .method = "GET", .path = "/readyz", .roles = HTTP_ANYBODY, .handler = api_get_readyz },
 };

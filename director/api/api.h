@@ -6,8 +6,8 @@
 #include "common/io/tls_server.h"
 
 /*
- * The director's HTTP API: what it knows, as JSON, for clusteradm and for monitoring. Read-only so
- * far. README.md here is the contract.
+ * The director's HTTP API: what it knows, as JSON, for clusteradm and for monitoring, and what an
+ * administrator may have it do. README.md here is the contract.
  */
 struct api;
 struct director;

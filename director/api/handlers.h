@@ -4,13 +4,20 @@
 
 #include "common/http/http_router.h"
 
-/* One handler per resource; ctx is the struct director. They only read. */
+/* One handler per resource; ctx is the struct director. */
 void api_get_status(const struct http_request *req, struct http_response *res, void *ctx);
 void api_get_members(const struct http_request *req, struct http_response *res, void *ctx);
 void api_get_peers(const struct http_request *req, struct http_response *res, void *ctx);
 void api_get_placement(const struct http_request *req, struct http_response *res, void *ctx);
 void api_get_events(const struct http_request *req, struct http_response *res, void *ctx);
+void api_get_addresses(const struct http_request *req, struct http_response *res, void *ctx);
+void api_get_failover(const struct http_request *req, struct http_response *res, void *ctx);
 void api_get_healthz(const struct http_request *req, struct http_response *res, void *ctx);
 void api_get_readyz(const struct http_request *req, struct http_response *res, void *ctx);
+
+/* What changes something: for administrators. */
+void api_post_move(const struct http_request *req, struct http_response *res, void *ctx);
+void api_post_pause(const struct http_request *req, struct http_response *res, void *ctx);
+void api_post_resume(const struct http_request *req, struct http_response *res, void *ctx);
 
 #endif

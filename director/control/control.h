@@ -18,17 +18,19 @@
 struct control;
 
 /* Every way in which a datagram or frame can be refused, counted. */
-#define CONTROL_COUNTERS(X)                                                       \
-	X(SESSIONS, "sessions") /* hellos that were welcomed */                   \
-	X(REFUSED_HELLO, "refused-hello")                                         \
-	X(BAD_FRAME, "bad-frame") /* ends the connection */                       \
-	X(HEARTBEATS, "heartbeats")                                               \
-	X(HEARTBEATS_TLS, "heartbeats-tls")                                       \
-	X(HEARTBEAT_MALFORMED, "heartbeat-malformed")                             \
-	X(HEARTBEAT_UNKNOWN, "heartbeat-unknown") /* no session of that member */ \
-	X(HEARTBEAT_FORGED, "heartbeat-forged")                                   \
-	X(HEARTBEAT_REPLAYED, "heartbeat-replayed")                               \
-	X(TLS_REFUSED, "tls-refused") /* connections that ended before a protocol began */
+#define CONTROL_COUNTERS(X)                                                           \
+	X(SESSIONS, "sessions") /* hellos that were welcomed */                       \
+	X(REFUSED_HELLO, "refused-hello")                                             \
+	X(BAD_FRAME, "bad-frame") /* ends the connection */                           \
+	X(HEARTBEATS, "heartbeats")                                                   \
+	X(HEARTBEATS_TLS, "heartbeats-tls")                                           \
+	X(HEARTBEAT_MALFORMED, "heartbeat-malformed")                                 \
+	X(HEARTBEAT_UNKNOWN, "heartbeat-unknown") /* no session of that member */     \
+	X(HEARTBEAT_FORGED, "heartbeat-forged")                                       \
+	X(HEARTBEAT_REPLAYED, "heartbeat-replayed")                                   \
+	X(GONE, "gone")                   /* said by keepers, repetitions included */ \
+	X(EVENT_DROPPED, "event-dropped") /* of agents, for the history */            \
+	X(TLS_REFUSED, "tls-refused")     /* connections that ended before a protocol began */
 
 #define CONTROL_ENUMERATOR(name, text) CONTROL_##name,
 enum control_counter {
@@ -38,8 +40,24 @@ enum control_counter {
 
 const char *control_counter_name(enum control_counter counter);
 
+/*
+ * Whoever wants to know what members say. The registry has been told before. All but changed may be
+ * NULL; what is handed over is borrowed until the call returns.
+ */
 struct control_events {
-	/* The registry or the peers have changed: drain, publish. */
+	/* Welcomed. mesh: where other members reach it, or IP_NONE. */
+	void (*hello)(void *ctx, size_t member, const struct msg_hello *hello,
+		      const struct endpoint *mesh);
+	void (*heartbeat)(void *ctx, size_t member);
+	void (*disconnected)(void *ctx, size_t member); /* without bye */
+	void (*bye)(void *ctx, size_t member, const struct msg_bye *bye);
+	void (*gone)(void *ctx, size_t member); /* once, however often it is said */
+	/* claimed, refused, released or probe_result. */
+	void (*answer)(void *ctx, size_t member, const struct message *m);
+	void (*event)(void *ctx, size_t member, const struct msg_event *event);
+	/* The cluster's epoch, for welcome. */
+	uint64_t (*epoch)(void *ctx);
+	/* After each of the others: the registry or the peers have changed: drain, publish. */
 	void (*changed)(void *ctx);
 	void *ctx;
 };
@@ -55,6 +73,21 @@ void control_accept(struct tls_stream *stream, void *ctx);
 
 /* For tls_server's on_refused. ctx is the control. */
 void control_refused(void *ctx, const struct endpoint *remote, const char *why);
+
+/* Keys that members are told when they are welcomed; borrowed. */
+void control_set_ring(struct control *c, const struct msg_key *ring, size_t n);
+
+/*
+ * A message to a member. ERR_CLOSED: it is not connected, or about to be no more; or an error of
+ * message_encode(), which is logged.
+ */
+MUST_USE int control_send(struct control *c, size_t member, const struct message *m);
+
+/*
+ * Tells all members where the others are, if that has changed. To be called now and then, so that
+ * many changes are one message.
+ */
+void control_tell_members(struct control *c);
 
 uint64_t control_counter(const struct control *c, enum control_counter counter);
 
@@ -72,7 +105,7 @@ struct member_report {
 
 const struct member_report *control_report(const struct control *c, size_t member);
 
-/* Closes the UDP socket; after the server has closed all streams, frees. NULL is fine. */
+/* After the server has closed all streams: closes the UDP socket and frees. NULL is fine. */
 void control_free(struct control *c);
 
 #endif

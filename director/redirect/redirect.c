@@ -4,10 +4,9 @@
 #include "common/ikev2/body.h"
 #include "common/ikev2/notify.h"
 #include "common/ikev2/payload.h"
+#include "common/ikev2/redirect.h"
 
 #define MARKER_SIZE 4
-
-static const struct bytes nothing = { NULL, 0 };
 
 const char *front_verdict_name(enum front_verdict v)
 {
@@ -22,8 +21,7 @@ const char *front_verdict_name(enum front_verdict v)
 struct initial {
 	struct ike_header header;
 	struct bytes ni;
-	bool is_redirectable;
-	struct ip redirected_from;
+	struct redirect_support redirect;
 	uint8_t critical; /* type of an unknown payload that is marked critical; 0: none */
 };
 
@@ -52,18 +50,9 @@ static bool strip_marker(bool is_natt, struct bytes *message)
 static void read_notify(struct bytes body, struct initial *out)
 {
 	struct notify n;
-	struct gateway gw;
 
-	if (notify_decode(body, &n) != 0)
-		return;
-	if (n.type == NOTIFY_REDIRECT_SUPPORTED) {
-		out->is_redirectable = true;
-	} else if (n.type == NOTIFY_REDIRECTED_FROM && redirect_decode(n.data, nothing, &gw) == 0) {
-		/* Peers that were redirected before send this one only: it counts as support. */
-		out->is_redirectable = true;
-		if (gw.type != GATEWAY_FQDN && ip_from_bytes(gw.id, &out->redirected_from) != 0)
-			out->redirected_from = (struct ip){ .family = IP_NONE };
-	}
+	if (notify_decode(body, &n) == 0)
+		redirect_support_take(&out->redirect, &n);
 }
 
 /* The payloads that the exchange must have; returns 0 or the reason as an error. */
@@ -118,15 +107,15 @@ static struct reply decide(const struct redirect_conf *conf, const struct placem
 		.peer = *peer,
 		.nonce = in->ni,
 		.spi_i = in->header.spi_i,
-		.redirected_from = in->redirected_from,
+		.redirected_from = in->redirect.from,
 	};
 	struct reply r = { .verdict = FRONT_REDIRECTED, .notify = NOTIFY_REDIRECT };
 
-	if (in->is_redirectable && placement_index_choose(index, &query, &r.placement) == 0)
+	if (in->redirect.is_supported && placement_index_choose(index, &query, &r.placement) == 0)
 		return r;
 	if (in->header.exchange == EXCHANGE_IKE_SESSION_RESUME)
 		return (struct reply){ .verdict = FRONT_NACKED, .notify = NOTIFY_TICKET_NACK };
-	if (in->is_redirectable)
+	if (in->redirect.is_supported)
 		return (struct reply){ .verdict = FRONT_NO_MEMBER };
 	if (!conf->reject_unsupported)
 		return (struct reply){ .verdict = FRONT_NO_SUPPORT };
@@ -148,15 +137,10 @@ static int write_answer(const struct initial *in, const struct reply *r, struct 
 
 	payload_open(&chain, PAYLOAD_NOTIFY);
 	notify_encode(w, &n);
-	if (r->notify == NOTIFY_REDIRECT) {
-		const struct ip *home = &r->placement.home;
-		const struct gateway gw = { home->family == IP_V6 ? GATEWAY_IPV6 : GATEWAY_IPV4,
-					    ip_bytes(home) };
-
-		redirect_encode(w, &gw, in->ni);
-	} else if (r->notify == NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD) {
+	if (r->notify == NOTIFY_REDIRECT)
+		redirect_encode_address(w, &r->placement.home, in->ni);
+	else if (r->notify == NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD)
 		critical_payload_encode(w, r->critical);
-	}
 	payload_close(&chain);
 	message_close(&chain);
 	return wr_finish(w, &written);

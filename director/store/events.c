@@ -3,14 +3,6 @@
 
 #include "director/store/store_impl.h"
 
-static int step_to_end(const struct store *s, sqlite3_stmt *st, const char *sql)
-{
-	int rc = sqlite3_step(st);
-
-	sqlite3_reset(st);
-	return rc == SQLITE_DONE ? 0 : store_fail(s, sql);
-}
-
 static int insert(const struct store *s, const struct store_event *events, size_t n)
 {
 	static const char sql[] =
@@ -25,7 +17,7 @@ static int insert(const struct store *s, const struct store_event *events, size_
 		sqlite3_bind_text(st, 2, events[i].subject, -1, SQLITE_STATIC);
 		sqlite3_bind_text(st, 3, events[i].what, -1, SQLITE_STATIC);
 		sqlite3_bind_text(st, 4, events[i].why, -1, SQLITE_STATIC);
-		err = step_to_end(s, st, sql);
+		err = store_step(s, st, sql);
 	}
 	sqlite3_finalize(st);
 	return err;
@@ -41,31 +33,21 @@ static int drop_oldest(const struct store *s)
 	if (sqlite3_prepare_v2(s->db, sql, -1, &st, NULL) != SQLITE_OK)
 		return store_fail(s, sql);
 	sqlite3_bind_int64(st, 1, STORE_EVENTS_MAX);
-	err = step_to_end(s, st, sql);
+	err = store_step(s, st, sql);
 	sqlite3_finalize(st);
 	return err;
 }
 
-static int run(const struct store *s, const char *sql)
-{
-	return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : store_fail(s, sql);
-}
-
 int store_events_add(struct store *s, const struct store_event *events, size_t n)
 {
-	int err = run(s, "BEGIN IMMEDIATE");
+	int err = store_begin(s);
 
 	if (err != 0)
 		return err;
 	err = insert(s, events, n);
 	if (err == 0)
 		err = drop_oldest(s);
-	if (err == 0)
-		err = run(s, "COMMIT");
-	/* A failed COMMIT may have ended the transaction, or not. */
-	if (err != 0 && sqlite3_get_autocommit(s->db) == 0)
-		sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
-	return err;
+	return store_end(s, err);
 }
 
 static const char *text_of(sqlite3_stmt *st, int column)

@@ -9,84 +9,25 @@
 
 #include "common/base/rng.h"
 
-#define FORMAT     1
+#define FORMAT     2
 #define NUMBER_MAX 191
 #define FULL       2 /* of PRAGMA synchronous */
-#define TEXT_MAX   64
 
-/* All of format 1. */
-static const char create[] =
-    "BEGIN IMMEDIATE;"
-    "CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;"
-    "CREATE TABLE members(name TEXT PRIMARY KEY, number INTEGER NOT NULL UNIQUE) STRICT;"
-    "CREATE TABLE events(id INTEGER PRIMARY KEY AUTOINCREMENT, time_ms INTEGER NOT NULL, "
-    "subject TEXT NOT NULL, what TEXT NOT NULL, why TEXT NOT NULL) STRICT;"
-    "PRAGMA user_version = 1;"
-    "COMMIT";
+#define FORMAT_1                                                                               \
+	"CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;"             \
+	"CREATE TABLE members(name TEXT PRIMARY KEY, number INTEGER NOT NULL UNIQUE) STRICT;"  \
+	"CREATE TABLE events(id INTEGER PRIMARY KEY AUTOINCREMENT, time_ms INTEGER NOT NULL, " \
+	"subject TEXT NOT NULL, what TEXT NOT NULL, why TEXT NOT NULL) STRICT;"
 
-/* ---- statements ---- */
+/* What format 2 has in addition: who owns which address, and the keys of the cluster. */
+#define FORMAT_2                                                                                \
+	"CREATE TABLE addresses(address TEXT PRIMARY KEY, owner TEXT, epoch INTEGER NOT NULL, " \
+	"manual INTEGER NOT NULL) STRICT;"                                                      \
+	"CREATE TABLE keys(id TEXT PRIMARY KEY, use TEXT NOT NULL, key BLOB NOT NULL) STRICT;"  \
+	"PRAGMA user_version = 2;"
 
-int store_fail(const struct store *s, const char *what)
-{
-	log_error(s->lg, LG_STORE, "%s: %s", what, sqlite3_errmsg(s->db));
-	return ERR_IO;
-}
-
-static int run(const struct store *s, const char *sql)
-{
-	return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : store_fail(s, sql);
-}
-
-/* The first column of a row, as it is. */
-struct column {
-	int64_t integer;
-	char text[TEXT_MAX];
-};
-
-static void read_column(sqlite3_stmt *st, struct column *out)
-{
-	const unsigned char *text;
-
-	out->integer = sqlite3_column_int64(st, 0);
-	text = sqlite3_column_text(st, 0);
-	sqlite3_snprintf(sizeof(out->text), out->text, "%s",
-			 text != NULL ? (const char *)text : "");
-}
-
-/*
- * One statement; text and number are the parameters ?1 and ?2 if it has them. *out gets the first
- * column of the first row. ERR_NOT_FOUND: there is no row; ERR_EXISTS: another process has the
- * file; ERR_IO: all else, which is logged.
- */
-static int query(const struct store *s, const char *sql, const char *text, int64_t number,
-		 struct column *out)
-{
-	sqlite3_stmt *st = NULL;
-	int err = ERR_NOT_FOUND;
-	int rc = sqlite3_prepare_v2(s->db, sql, -1, &st, NULL);
-	int n = sqlite3_bind_parameter_count(st);
-
-	if (rc == SQLITE_OK && n > 0)
-		rc = sqlite3_bind_text(st, 1, text, -1, SQLITE_STATIC);
-	if (rc == SQLITE_OK && n > 1)
-		rc = sqlite3_bind_int64(st, 2, number);
-	if (rc == SQLITE_OK)
-		rc = sqlite3_step(st);
-	if (rc == SQLITE_ROW) {
-		read_column(st, out);
-		err = 0;
-		/* A change is complete, and on the disk, when its statement is. */
-		do {
-			rc = sqlite3_step(st);
-		} while (rc == SQLITE_ROW);
-	}
-	if (rc == SQLITE_BUSY)
-		err = ERR_EXISTS;
-	else if (rc != SQLITE_DONE)
-		err = store_fail(s, sql);
-	sqlite3_finalize(st);
-	return err;
-}
+/* From each older format, 0 being an empty file. */
+static const char *const upgrades[FORMAT] = { FORMAT_1 FORMAT_2, FORMAT_2 };
 
 /* ---- opening ---- */
 
@@ -132,17 +73,17 @@ static int refuse(const struct store *s, int err, const char *why)
  */
 static int read_format(const struct store *s, int64_t *format)
 {
-	struct column c;
+	struct store_column c;
 	int err;
 
-	if ((err = run(s, "PRAGMA locking_mode = EXCLUSIVE")) != 0)
+	if ((err = store_run(s, "PRAGMA locking_mode = EXCLUSIVE")) != 0)
 		return err;
-	err = query(s, "PRAGMA user_version", NULL, 0, &c);
+	err = store_query(s, "PRAGMA user_version", NULL, 0, &c);
 	if (err == ERR_EXISTS)
 		return refuse(s, err, "in use: is another director running?");
 	if (err != 0)
 		return refuse(s, err, "damaged, or not a store of this program");
-	if (c.integer > FORMAT) {
+	if (c.integer < 0 || c.integer > FORMAT) {
 		log_error(s->lg, LG_STORE,
 			  "%s: made by a newer version of this program (format %lld, not %d)",
 			  s->path, (long long)c.integer, FORMAT);
@@ -155,8 +96,8 @@ static int read_format(const struct store *s, int64_t *format)
 /* SQLite falls back silently where it cannot do as it is told: ask what it does. */
 static int make_durable(const struct store *s)
 {
-	struct column c;
-	int err = query(s, "PRAGMA journal_mode = WAL", NULL, 0, &c);
+	struct store_column c;
+	int err = store_query(s, "PRAGMA journal_mode = WAL", NULL, 0, &c);
 
 	if (err == ERR_EXISTS)
 		return refuse(s, err, "in use: is another director running?");
@@ -164,17 +105,17 @@ static int make_durable(const struct store *s)
 		return refuse(s, err, "cannot be written");
 	if (strcmp(c.text, "wal") != 0 || sqlite3_db_readonly(s->db, "main") != 0)
 		return refuse(s, ERR_IO, "cannot be written");
-	if ((err = run(s, "PRAGMA synchronous = FULL")) != 0 ||
-	    (err = run(s, "PRAGMA secure_delete = ON")) != 0 ||
-	    (err = query(s, "PRAGMA synchronous", NULL, 0, &c)) != 0)
+	if ((err = store_run(s, "PRAGMA synchronous = FULL")) != 0 ||
+	    (err = store_run(s, "PRAGMA secure_delete = ON")) != 0 ||
+	    (err = store_query(s, "PRAGMA synchronous", NULL, 0, &c)) != 0)
 		return err;
 	return c.integer == FULL ? 0 : refuse(s, ERR_IO, "SQLite does not write through");
 }
 
 static int check_content(const struct store *s)
 {
-	struct column c;
-	int err = query(s, "PRAGMA quick_check(1)", NULL, 0, &c);
+	struct store_column c;
+	int err = store_query(s, "PRAGMA quick_check(1)", NULL, 0, &c);
 
 	if (err != 0)
 		return refuse(s, err, "damaged");
@@ -184,16 +125,30 @@ static int check_content(const struct store *s)
 	return ERR_IO;
 }
 
-static int create_content(const struct store *s)
+static int check_empty(const struct store *s)
 {
-	struct column c;
-	int err = query(s, "SELECT count(*) FROM sqlite_schema", NULL, 0, &c);
+	struct store_column c;
+	int err = store_query(s, "SELECT count(*) FROM sqlite_schema", NULL, 0, &c);
 
 	if (err != 0)
 		return err;
 	if (c.integer != 0)
 		return refuse(s, ERR_IO, "a database of some other program");
-	return run(s, create);
+	return 0;
+}
+
+static int upgrade(const struct store *s, int64_t format)
+{
+	int err;
+
+	if (format == FORMAT)
+		return 0;
+	if (format > 0)
+		log_info(s->lg, LG_STORE,
+			 "%s: from format %lld to %d; older programs cannot read it now", s->path,
+			 (long long)format, FORMAT);
+	err = store_begin(s);
+	return err != 0 ? err : store_end(s, store_run(s, upgrades[format]));
 }
 
 static int prepare(const struct store *s)
@@ -204,8 +159,8 @@ static int prepare(const struct store *s)
 	if (err == 0)
 		err = make_durable(s);
 	if (err == 0)
-		err = format == 0 ? create_content(s) : check_content(s);
-	return err;
+		err = format == 0 ? check_empty(s) : check_content(s);
+	return err == 0 ? upgrade(s, format) : err;
 }
 
 int store_open(const char *path, const struct logger *lg, struct store **out)
@@ -246,16 +201,16 @@ void store_close(struct store *s)
 
 int store_member_number(struct store *s, const char *name, uint8_t *out)
 {
-	struct column c;
-	int err = query(s, "SELECT number FROM members WHERE name = ?1", name, 0, &c);
+	struct store_column c;
+	int err = store_query(s, "SELECT number FROM members WHERE name = ?1", name, 0, &c);
 
 	/* Numbers are not given back: old SPIs must never look like another member's. */
 	if (err == ERR_NOT_FOUND)
-		err = query(s,
-			    "INSERT INTO members(name, number) SELECT ?1, n FROM"
-			    " (SELECT 1 + coalesce(max(number), 0) AS n FROM members)"
-			    " WHERE n <= ?2 RETURNING number",
-			    name, NUMBER_MAX, &c);
+		err = store_query(s,
+				  "INSERT INTO members(name, number) SELECT ?1, n FROM"
+				  " (SELECT 1 + coalesce(max(number), 0) AS n FROM members)"
+				  " WHERE n <= ?2 RETURNING number",
+				  name, NUMBER_MAX, &c);
 	if (err == ERR_NOT_FOUND) {
 		log_error(s->lg, LG_STORE, "no number left for member %s: all %d were given out",
 			  name, NUMBER_MAX);
@@ -268,8 +223,8 @@ int store_member_number(struct store *s, const char *name, uint8_t *out)
 
 int store_epoch(struct store *s, uint64_t *out)
 {
-	struct column c = { .integer = 0 };
-	int err = query(s, "SELECT value FROM meta WHERE name = ?1", "epoch", 0, &c);
+	struct store_column c = { .integer = 0 };
+	int err = store_query(s, "SELECT value FROM meta WHERE name = ?1", "epoch", 0, &c);
 
 	if (err != 0 && err != ERR_NOT_FOUND)
 		return err;
@@ -279,7 +234,7 @@ int store_epoch(struct store *s, uint64_t *out)
 
 int store_next_epoch(struct store *s, uint64_t at_least, uint64_t *out)
 {
-	struct column c;
+	struct store_column c;
 	uint64_t last;
 	int err = store_epoch(s, &last);
 
@@ -289,10 +244,10 @@ int store_next_epoch(struct store *s, uint64_t at_least, uint64_t *out)
 		at_least = last;
 	if (at_least >= STORE_EPOCH_MAX)
 		return ERR_LIMIT;
-	err = query(s,
-		    "INSERT INTO meta(name, value) VALUES(?1, ?2)"
-		    " ON CONFLICT(name) DO UPDATE SET value = excluded.value RETURNING value",
-		    "epoch", (int64_t)at_least + 1, &c);
+	err = store_query(s,
+			  "INSERT INTO meta(name, value) VALUES(?1, ?2)"
+			  " ON CONFLICT(name) DO UPDATE SET value = excluded.value RETURNING value",
+			  "epoch", (int64_t)at_least + 1, &c);
 	if (err == 0)
 		*out = (uint64_t)c.integer;
 	return err;
@@ -301,15 +256,15 @@ int store_next_epoch(struct store *s, uint64_t at_least, uint64_t *out)
 int store_placement_seed(struct store *s, uint64_t *out)
 {
 	const struct rng rng = rng_system();
-	struct column c;
+	struct store_column c;
 	uint64_t fresh;
 	int err = rng_u64(&rng, &fresh);
 
 	if (err == 0)
-		err = query(s,
-			    "INSERT INTO meta(name, value) VALUES(?1, ?2)"
-			    " ON CONFLICT(name) DO UPDATE SET value = value RETURNING value",
-			    "placement-seed", (int64_t)fresh, &c);
+		err = store_query(s,
+				  "INSERT INTO meta(name, value) VALUES(?1, ?2)"
+				  " ON CONFLICT(name) DO UPDATE SET value = value RETURNING value",
+				  "placement-seed", (int64_t)fresh, &c);
 	if (err == 0)
 		*out = (uint64_t)c.integer;
 	return err;

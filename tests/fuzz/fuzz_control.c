@@ -91,6 +91,16 @@ static void check_stream(struct bytes stream, size_t step)
 	frame_reader_free(r);
 }
 
+static void check_heartbeat(const struct message *m, const char *member)
+{
+	struct heartbeat_window w = heartbeat_window_init(m->heartbeat.boot_id);
+	struct errtext why;
+
+	require(m->type == MESSAGE_HEARTBEAT && strcmp(m->heartbeat.member, member) == 0);
+	require(heartbeat_window_accept(&w, &m->heartbeat, &why) == 0);
+	require(heartbeat_window_accept(&w, &m->heartbeat, &why) == ERR_REPLAY);
+}
+
 static void check_datagram(struct bytes datagram)
 {
 	char member[NAME_TEXT_MAX + 1];
@@ -100,11 +110,10 @@ static void check_datagram(struct bytes datagram)
 	if (heartbeat_peek_member(datagram, member, &why) == 0)
 		require(text_is_name(member));
 	if (heartbeat_decode(datagram, key, MESSAGE_HEARTBEAT, &m, &why) == 0) {
-		struct heartbeat_window w = heartbeat_window_init(m.heartbeat.boot_id);
-
-		require(strcmp(m.heartbeat.member, member) == 0);
-		require(heartbeat_window_accept(&w, &m.heartbeat, &why) == 0);
-		require(heartbeat_window_accept(&w, &m.heartbeat, &why) == ERR_REPLAY);
+		if (m.type == MESSAGE_GONE)
+			require(strcmp(m.gone.member, member) == 0);
+		else
+			check_heartbeat(&m, member);
 		check_message(&m);
 		message_free(&m);
 	}

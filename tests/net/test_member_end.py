@@ -34,6 +34,7 @@ def network_state(host):
         "routes": sorted(str(route) for route in routes),
         "rules": sorted(str(rule) for rule in host.ip_json("rule", "show")),
         "proxy entries": sorted(str(entry) for entry in host.ip_json("neigh", "show", "proxy")),
+        "packet filter": host.run("nft", "list", "tables").stdout.splitlines(),
         "proxy_arp": [
             host.read_sysctl(f"net/ipv4/conf/{name}/proxy_arp")
             for name in ("all", "eth0", "eth1")
@@ -59,6 +60,7 @@ def served(make_cluster):
     during = network_state(hosts[member])
     assert f"{layout.home_address(member)}/32 on eth0" in during["addresses"]
     assert TUN_DEVICE in during["links"]
+    assert "table ip waypost" in during["packet filter"]
     assert any(layout.inner_address(1) in route for route in during["routes"])
     assert any(layout.inner_address(1) in entry for entry in during["proxy entries"])
     return cluster, member, before[member]

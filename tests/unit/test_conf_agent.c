@@ -46,6 +46,10 @@ struct bad_case {
 	const char *errors;
 };
 
+/* Before line 6. */
+#define DATAPLANE    "dataplane: {type: tun}\n"
+#define INSERT(text) DATAPLANE, text DATAPLANE
+
 static const struct bad_case bad_confs[] = {
 	{ "type: tun", "type: kernel",
 	  "f:6:19: 'type' is 'kernel', but only 'tun' is available so far" },
@@ -115,6 +119,44 @@ static const struct bad_case bad_confs[] = {
 	  "f:14:13: 'link' is missing from 'inside': 'mode: proxy-arp' needs it" },
 	{ "name: roads", "name: sites", "f:15:11: there is already a connection 'sites'" },
 	{ "peers-file: peers.yaml\n", "", "f:1:1: 'peers-file' is missing" },
+	{ ", link: eth0}", ", link: eth0, claim: hook}",
+	  "f:5:46: 'claim: hook' needs 'claim-hook', the script" },
+	{ INSERT("adopt: [{address: 192.0.2.22, claim: hook}]\n"),
+	  "f:6:38: 'claim: hook' needs 'claim-hook', the script" },
+	{ INSERT("adopt: [{address: 192.0.2.22}]\n"),
+	  "f:6:9: 'link' is missing: 'claim: l2' needs it" },
+	{ INSERT("adopt: [{address: 192.0.2.22, link: eth0, claim: route}]\n"),
+	  "f:6:37: 'link' does not go with 'claim: route': the address is put on lo" },
+	{ INSERT("adopt: [{address: 192.0.2.22, claim: none}]\n"),
+	  "f:6:38: 'claim: none' is for home addresses: what you configure yourself cannot be "
+	  "taken over" },
+	{ INSERT("adopt:\n  - {address: 192.0.2.22, link: eth0}\n"
+		 "  - {address: 192.0.2.22, link: eth1}\n"),
+	  "f:8:15: 192.0.2.22 is in the list twice" },
+	{ INSERT("adopt:\n  - {address: 192.0.2.21}\n  - {address: 192.0.2.21}\n"),
+	  "f:8:15: 192.0.2.21 is in the list twice" },
+	{ INSERT("adopt: [{address: 192.0.2.10, link: eth0}]\n"),
+	  "f:6:19: 192.0.2.10 is the director's address" },
+	{ INSERT("next-hops: [192.0.2.1, 192.0.2.21]\n"),
+	  "f:6:24: 192.0.2.21 is a service address, not a neighbour's" },
+	{ INSERT("next-hops: [1.1.1.1, 1.1.1.2, 1.1.1.3, 1.1.1.4, 1.1.1.5, 1.1.1.6, 1.1.1.7, "
+		 "1.1.1.8, 1.1.1.9]\n"),
+	  "f:6:12: 'next-hops' has 9 entries; at most 8 are allowed" },
+	{ INSERT("listen: 0.0.0.0:7402\n"),
+	  "f:6:9: the port of 'listen' must be 7401, as on all members" },
+	{ INSERT("listen: 192.0.2.21:7401\n"),
+	  "f:6:9: 192.0.2.21 is a service address: 'listen' must be one that stays here" },
+	{ INSERT("track: [{}]\n"),
+	  "f:6:9: one of 'interface', 'ping' and 'script' must be there, and only one" },
+	{ INSERT("track: [{interface: eth1, ping: 10.1.0.100}]\n"),
+	  "f:6:21: one of 'interface', 'ping' and 'script' must be there, and only one" },
+	{ INSERT("track: [{ping: 10.1.0.1, interval-ms: 99}]\n"),
+	  "f:6:39: 'interval-ms' must be at least 100" },
+	{ INSERT("track: [{ping: 10.1.0.1, interval-s: 9, timeout-s: 1}]\n"),
+	  "f:6:38: 'interval-s' is for 'script' only\nf:6:52: 'timeout-s' is for 'script' only" },
+	{ INSERT("track: [{interface: eth1, interval-ms: 500, fails: 2}]\n"),
+	  "f:6:40: 'interval-ms' is for 'ping' only\n"
+	  "f:6:52: 'fails' does not go with 'interface'" },
 };
 
 static const struct bad_case bad_peers[] = {
@@ -301,6 +343,106 @@ static void test_values_and_defaults(void **state)
 	agent_conf_free(NULL);
 }
 
+static char *dump(const struct agent_conf *conf)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_int_equal(agent_conf_dump(conf, out), 0);
+	fclose(out);
+	return text;
+}
+
+/* What is about addresses that move: the member's own in the common list are no mistake. */
+static void test_addresses(void **state)
+{
+	char *text =
+	    conf_sink_replace(base, "dataplane: {type: tun}\n",
+			      "listen: 192.0.2.11:7401\n"
+			      "claim-hook: hooks/claim\n"
+			      "next-hops: [192.0.2.1, '2001:db8::1']\n"
+			      "adopt:\n"
+			      "  - {address: 192.0.2.21, claim: none}\n"
+			      "  - {address: 192.0.2.22, link: eth0}\n"
+			      "  - {address: 192.0.2.23, claim: hook}\n"
+			      "track:\n"
+			      "  - {interface: eth1}\n"
+			      "  - {ping: 10.1.0.100, interval-ms: 500, hold-s: 0}\n"
+			      "  - {script: check, interval-s: 60, timeout-s: 7, fails: 9}\n"
+			      "  - {script: /check}\n");
+	struct agent_conf *conf;
+	struct conf_sink sink;
+
+	(void)state;
+	if (parse(text, base_peers, &sink, &conf) != 0)
+		fail_msg("%s", sink.text);
+	assert_int_equal(conf->listen.port, 7401);
+	assert_string_equal(conf->claim_hook, "/etc/w/hooks/claim");
+	assert_int_equal(conf->n_next_hops, 2);
+	assert_int_equal(conf->n_adopt, 3);
+	assert_true(agent_conf_is_home(conf, &conf->adopt[0].address));
+	assert_false(agent_conf_is_home(conf, &conf->adopt[1].address));
+	assert_int_equal(conf->adopt[2].claim, AGENT_CLAIM_HOOK);
+	assert_int_equal(conf->n_track, 4);
+	assert_string_equal(conf->track[0].interface, "eth1");
+	assert_int_equal(conf->track[0].hold_s, 10);
+	assert_int_equal(conf_track_interval_ms(&conf->track[1]), 500);
+	assert_int_equal(conf_track_fails(&conf->track[1]), 3);
+	assert_int_equal(conf->track[1].hold_s, 0);
+	assert_string_equal(conf->track[2].script, "/etc/w/check");
+	assert_int_equal(conf_track_interval_ms(&conf->track[2]), 60000);
+	assert_int_equal(conf_track_timeout_ms(&conf->track[2]), 7000);
+	assert_int_equal(conf_track_fails(&conf->track[2]), 9);
+	assert_int_equal(conf_track_interval_ms(&conf->track[3]), 10000);
+	assert_int_equal(conf_track_timeout_ms(&conf->track[3]), 5000);
+	assert_int_equal(conf_track_fails(&conf->track[3]), 2);
+	free(text);
+	text = dump(conf);
+	agent_conf_free(conf);
+	if (parse(text, base_peers, &sink, &conf) != 0)
+		fail_msg("%s", sink.text);
+	assert_int_equal(conf->n_adopt, 3);
+	assert_int_equal(conf->n_track, 4);
+	free(text);
+	agent_conf_free(conf);
+}
+
+/* Together they are as many as the keeper takes; the member's own do not count twice. */
+static void test_sixty_four_addresses(void **state)
+{
+	(void)state;
+	for (int n = 64; n <= 65; n++) {
+		char insert[8192] = "adopt:\n  - {address: 192.0.2.21, link: eth0}\n";
+		struct agent_conf *conf = NULL;
+		struct conf_sink sink;
+		char *text;
+
+		for (int i = 1; i < n && i < 64; i++)
+			snprintf(insert + strlen(insert), sizeof(insert) - strlen(insert),
+				 "  - {address: 192.0.3.%d, link: eth0}\n", i);
+		if (n > 64)
+			snprintf(insert + strlen(insert), sizeof(insert) - strlen(insert),
+				 "home:\n  - {address: 192.0.2.21, link: eth0}\n"
+				 "  - {address: 192.0.2.31, link: eth0}\n");
+		snprintf(insert + strlen(insert), sizeof(insert) - strlen(insert), DATAPLANE);
+		text = conf_sink_replace(base, DATAPLANE, insert);
+		if (n > 64) {
+			char *twice = text;
+
+			text = conf_sink_replace(
+			    twice, "home:\n  - {address: 192.0.2.21, link: eth0}\n", "");
+			free(twice);
+		}
+		assert_int_equal(parse(text, base_peers, &sink, &conf), n > 64 ? ERR_CONFIG : 0);
+		assert_string_equal(
+		    sink.text,
+		    n > 64 ? "f:5:3: 65 addresses with 'home'; at most 64 are allowed" : "");
+		agent_conf_free(conf);
+		free(text);
+	}
+}
+
 static void test_peers_are_found(void **state)
 {
 	static const struct {
@@ -341,17 +483,6 @@ static void test_peers_are_found(void **state)
 	agent_conf_free(conf);
 }
 
-static char *dump(const struct agent_conf *conf)
-{
-	char *text = NULL;
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
-
-	assert_int_equal(agent_conf_dump(conf, out), 0);
-	fclose(out);
-	return text;
-}
-
 static void test_dump_loads_again(void **state)
 {
 	struct agent_conf *conf, *again;
@@ -381,6 +512,8 @@ int main(void)
 		cmocka_unit_test(test_proxy_arp_is_for_few_addresses),
 		cmocka_unit_test(test_no_message_tells_a_secret),
 		cmocka_unit_test(test_values_and_defaults),
+		cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_sixty_four_addresses),
 		cmocka_unit_test(test_peers_are_found),
 		cmocka_unit_test(test_dump_loads_again),
 	};

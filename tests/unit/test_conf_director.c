@@ -122,7 +122,20 @@ static const struct bad_case {
 	  "f:10:11: 'policy' must be sticky or least-load, not 'random'" },
 	{ "level: info", "level: loud",
 	  "f:16:14: 'level' must be error, warn, info or debug, not 'loud'" },
+	{ "log: {level: info}", "failover: {failback: never}",
+	  "f:16:22: 'failback' must be auto or manual, not 'never'" },
+	{ "log: {level: info}", "failover: {hold-down-s: 0}",
+	  "f:16:25: 'hold-down-s' must be from 1 to 86400 seconds, not 0" },
+	{ "log: {level: info}", "failover: {witness: [192.0.2.1, 0.0.0.0]}",
+	  "f:16:33: entry 2 of 'witness' must be the address of one host, not '0.0.0.0'" },
+	{ "log: {level: info}",
+	  "failover: {witness: [10.0.0.1, 10.0.0.2, 10.0.0.3, 10.0.0.4, "
+	  "10.0.0.5]}",
+	  "f:16:21: 'witness' has 5 entries; at most 4 are allowed" },
 	/* between fields */
+	{ "log: {level: info}", "failover: {witness: [192.0.2.1, 192.0.2.22, 192.0.2.1]}",
+	  "f:16:33: 192.0.2.22 is a home address of 'm2', which may move\n"
+	  "f:16:45: 192.0.2.1 is in the list twice" },
 	{ "member: m2", "member: m9", "f:12:39: there is no member 'm9'" },
 	{ "198.51.100.0/24", "2001:db8::/32", "f:12:37: member 'm2' has no IPv6 home address" },
 	{ "  - {prefix: 198.51.100.0/24, member: m2}\n",
@@ -210,6 +223,13 @@ static void test_values_and_defaults(void **state)
 	assert_string_equal(conf->pins[0].member, "m2");
 	assert_int_equal(director_conf_heartbeat_ms(conf), 1000);
 	assert_int_equal(director_conf_suspect_ms(conf), 3000);
+	assert_int_equal(conf->failback, DIRECTOR_FAILBACK_AUTO);
+	assert_int_equal(conf->hold_down_s, 60);
+	assert_int_equal(conf->n_witness, 0);
+	assert_null(conf->fence);
+	assert_ptr_equal(director_conf_find_home(conf, &conf->members[1].home[0]),
+			 &conf->members[1]);
+	assert_null(director_conf_find_home(conf, &conf->ike[0]));
 	assert_int_equal(conf->n_members, 2);
 	assert_int_equal(conf->members[1].weight, 100);
 	assert_int_equal(conf->log.level, LOG_LEVEL_INFO);
@@ -217,6 +237,25 @@ static void test_values_and_defaults(void **state)
 	assert_null(director_conf_find_member(conf, "m3"));
 	director_conf_free(conf);
 	director_conf_free(NULL);
+}
+
+static void test_failover(void **state)
+{
+	char *text = conf_sink_replace(base, "log: {level: info}",
+				       "failover: {failback: manual, hold-down-s: 86400, witness: "
+				       "[192.0.2.1, '2001:db8::1'], fence: fence.sh}");
+	struct director_conf *conf;
+	struct conf_sink sink;
+
+	(void)state;
+	assert_int_equal(parse(text, &sink, &conf), 0);
+	assert_int_equal(conf->failback, DIRECTOR_FAILBACK_MANUAL);
+	assert_int_equal(conf->hold_down_s, 86400);
+	assert_int_equal(conf->n_witness, 2);
+	assert_int_equal(conf->witness[1].family, IP_V6);
+	assert_string_equal(conf->fence, "/etc/w/fence.sh");
+	director_conf_free(conf);
+	free(text);
 }
 
 /* A number next to each limit on the right side of it. */
@@ -309,6 +348,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bad_files),
 		cmocka_unit_test(test_values_and_defaults),
+		cmocka_unit_test(test_failover),
 		cmocka_unit_test(test_limits_are_inside),
 		cmocka_unit_test(test_example_loads_and_dumps),
 		cmocka_unit_test(test_dump_to_a_full_device),

@@ -11,6 +11,7 @@
 #include "agent/peer_batch.h"
 #include "agent/uplink/uplink.h"
 #include "common/control/frame.h"
+#include "common/control/heartbeat.h"
 #include "director/control/control.h"
 #include "tests/lib/testtls.h"
 
@@ -138,6 +139,25 @@ static void on_welcome(void *ctx, const struct msg_welcome *welcome)
 	d->n_welcomes++;
 }
 
+static void on_order(void *ctx, const struct message *m)
+{
+	(void)ctx;
+	(void)m;
+}
+
+static void on_last_words(void *ctx, const struct endpoint *to, struct bytes words)
+{
+	struct world *d = ctx;
+
+	assert_int_equal(to->port, d->w.at.port);
+	assert_true(words.len > HEARTBEAT_MAC_SIZE);
+}
+
+static void on_lost(void *ctx)
+{
+	(void)ctx;
+}
+
 static void on_bye_done(void *ctx)
 {
 	((struct world *)ctx)->n_byes++;
@@ -149,18 +169,23 @@ static void connect_uplink(struct world *d)
 		.director = d->w.at,
 		.director_name = "d1",
 		.tls = d->w.client_tls,
+		.boot_id = 0xaa,
 	};
 	const struct uplink_events events = {
 		.fill_hello = fill_hello,
 		.welcome = on_welcome,
 		.fill_heartbeat = fill_heartbeat,
 		.fill_report = fill_report,
+		.order = on_order,
+		.last_words = on_last_words,
+		.lost = on_lost,
 		.bye_done = on_bye_done,
 		.ctx = d,
 	};
 	struct errtext why;
 
 	assert_int_equal(uplink_new(&d->w.loop, &conf, &d->lg, &events, &d->uplink, &why), 0);
+	uplink_start(d->uplink);
 }
 
 static bool is_active(void *ctx)

@@ -37,6 +37,11 @@ static void on_answer(void *ctx, const struct keeper_report *r)
 	     r->result, r->text);
 }
 
+static void on_conflict(void *ctx, size_t index, const char *mac, uint32_t count)
+{
+	note(ctx, "conflict %zu %s %u; ", index, mac, count);
+}
+
 static void on_address_lost(void *ctx, size_t index, const char *why)
 {
 	note(ctx, "lost %zu %s; ", index, why);
@@ -61,6 +66,7 @@ static struct side *new_side(int buffer)
 {
 	struct side *s = calloc(1, sizeof(*s));
 	struct keeper_client_events events = { .on_answer = on_answer,
+					       .on_conflict = on_conflict,
 					       .on_address_lost = on_address_lost,
 					       .on_dropped = on_dropped,
 					       .on_death = on_death,
@@ -92,6 +98,7 @@ static void tell(struct side *s, uint16_t type, int32_t result, const char *text
 				   .type = type,
 				   .request = { .type = KEEPER_ADDRESS_ADD, .index = 3 },
 				   .index = 4,
+				   .count = 5,
 				   .result = result };
 
 	snprintf(r.text, sizeof(r.text), "%s", text);
@@ -127,13 +134,15 @@ static void test_requests(void **state)
 	struct keeper_request first, r;
 
 	(void)state;
-	assert_int_equal(keeper_client_add_address(s->client, 2, 0, false), 0);
+	assert_int_equal(keeper_client_add_address(s->client, 2, 9, true), 0);
 	assert_int_equal(keeper_client_remove_address(s->client, 1), 0);
 	assert_int_equal(keeper_client_add_route(s->client, 5, &prefix, 77), 0);
 	assert_int_equal(keeper_client_remove_route(s->client, 70000, &prefix, 78), 0);
 	first = hear(s);
 	assert_int_equal(first.type, KEEPER_ADDRESS_ADD);
 	assert_int_equal(first.index, 2);
+	assert_int_equal(first.epoch, 9);
+	assert_int_equal(first.force, 1);
 	r = hear(s);
 	assert_int_equal(r.type, KEEPER_ADDRESS_REMOVE);
 	assert_int_equal(r.id, first.id + 1);
@@ -156,10 +165,11 @@ static void test_reports(void **state)
 	tell(s, KEEPER_PONG, 0, "");
 	tell(s, KEEPER_ANSWER, ERR_EXISTS, "in use");
 	tell(s, KEEPER_ADDRESS_LOST, 0, "no link");
+	tell(s, KEEPER_CONFLICT, 0, "02:00:00:00:00:99");
 	tell(s, KEEPER_DROPPED, 0, "suspended");
 	run_until_traced(s);
-	assert_string_equal(s->trace,
-			    "answer ADDRESS_ADD 3 -15 in use; lost 4 no link; dropped suspended; ");
+	assert_string_equal(s->trace, "answer ADDRESS_ADD 3 -15 in use; lost 4 no link; "
+				      "conflict 4 02:00:00:00:00:99 5; dropped suspended; ");
 	free_side(s);
 }
 
@@ -254,13 +264,102 @@ static void test_burst(void **state)
 	free_side(s);
 }
 
+static void test_asks(void **state)
+{
+	struct ip target = { IP_V4, { 192, 0, 2, 1 } };
+	struct side *s = new_side(0);
+	struct keeper_request r;
+	uint32_t id = 0;
+
+	(void)state;
+	assert_int_equal(keeper_client_ask(s->client, 1, &target, NULL), 0);
+	assert_int_equal(keeper_client_ask(s->client, 2, &target, &id), 0);
+	r = hear(s);
+	assert_int_equal(r.type, KEEPER_ASK);
+	assert_int_equal(r.index, 1);
+	assert_true(ip_is_equal(&r.target, &target));
+	r = hear(s);
+	assert_int_equal(r.id, id);
+	free_side(s);
+}
+
+/* The size of what comes next; 0: nothing has come. */
+static size_t hear_size(struct side *s, struct keeper_last_words *words)
+{
+	uint8_t datagram[sizeof(*words) + 1];
+	ssize_t n = recv(s->keeper, datagram, sizeof(datagram), MSG_DONTWAIT);
+	int err;
+
+	if (n == (ssize_t)sizeof(*words)) {
+		err = keeper_last_words_decode((struct bytes){ datagram, (size_t)n }, words);
+		assert_int_equal(err, 0);
+	}
+	return n > 0 ? (size_t)n : 0;
+}
+
+static void test_last_words(void **state)
+{
+	static const uint8_t octets[KEEPER_LAST_WORDS_MAX + 1] = { 1, 2, 3 };
+	struct endpoint to = { { IP_V4, { 192, 0, 2, 1 } }, 7400 };
+	struct side *s = new_side(0);
+	struct keeper_last_words words;
+
+	(void)state;
+	assert_int_equal(
+	    keeper_client_set_last_words(s->client, &to, (struct bytes){ octets, sizeof(octets) }),
+	    ERR_TOO_LONG);
+	assert_int_equal(keeper_client_set_last_words(s->client, &to, (struct bytes){ octets, 3 }),
+			 0);
+	assert_int_equal(hear_size(s, &words), sizeof(words));
+	assert_int_equal(words.len, 3);
+	assert_memory_equal(words.octets, octets, 3);
+	assert_true(endpoint_is_equal(&words.to, &to));
+	assert_int_equal(keeper_client_set_last_words(s->client, &to, (struct bytes){ NULL, 0 }),
+			 0);
+	assert_int_equal(hear_size(s, &words), sizeof(words));
+	assert_int_equal(words.len, 0);
+	free_side(s);
+}
+
+/* Of words that wait for the socket only the last are said, before what is asked for later. */
+static void test_last_words_wait(void **state)
+{
+	struct ip_prefix prefix = { .ip = { IP_V4, { 10, 1, 0, 201 } }, .bits = 32 };
+	struct endpoint to = { { IP_V4, { 192, 0, 2, 1 } }, 7400 };
+	struct side *s = new_side(4096);
+	struct keeper_last_words words = { .len = 0 };
+	size_t said = 0, size;
+
+	(void)state;
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(keeper_client_add_route(s->client, 0, &prefix, 1), 0);
+	for (size_t i = 1; i <= 3; i++)
+		assert_int_equal(keeper_client_set_last_words(
+				     s->client, &to, (struct bytes){ (const uint8_t *)"abc", i }),
+				 0);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(keeper_client_add_route(s->client, 0, &prefix, 2), 0);
+	for (size_t requests = 0; requests < 200;) {
+		size = hear_size(s, &words);
+		said += size == sizeof(words) ? 1 : 0;
+		requests += size == sizeof(struct keeper_request) ? 1 : 0;
+		assert_true(requests <= 100 || said == 1);
+		if (size == 0)
+			uv_run(&s->loop, UV_RUN_NOWAIT);
+	}
+	assert_int_equal(said, 1);
+	assert_int_equal(words.len, 3);
+	free_side(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_requests),     cmocka_unit_test(test_reports),
 		cmocka_unit_test(test_pings),        cmocka_unit_test(test_keeper_ends),
 		cmocka_unit_test(test_keeper_hangs), cmocka_unit_test(test_keeper_talks_nonsense),
-		cmocka_unit_test(test_burst),
+		cmocka_unit_test(test_burst),        cmocka_unit_test(test_asks),
+		cmocka_unit_test(test_last_words),   cmocka_unit_test(test_last_words_wait),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -162,6 +162,27 @@ static void test_probe_that_we_send(void **state)
 	assert_memory_equal(group, want, sizeof(want));
 }
 
+static void test_questions_that_we_send(void **state)
+{
+	struct ip target, sender = { IP_V6, { 0xfe, 0x80, [15] = 1 } };
+	struct arp question;
+	uint8_t frame[FRAME_NS_SIZE];
+	struct nd nd;
+
+	(void)state;
+	assert_int_equal(ip_parse("192.0.2.1", &target), 0);
+	question = frame_arp_question(&home, mine, &target);
+	expect_arp(&question, "0001 0800 06 04 0001 020000000001 c0000215 000000000000 c0000201");
+	assert_int_equal(ip_parse("2001:db8::21", &target), 0);
+	frame_ns_question(&sender, mine, &target, frame);
+	octets_expect("NS", "octets", (struct bytes){ frame, sizeof(frame) },
+		      "60000000 0020 3a ff" SOURCE_LINK TO_GROUP "87 00 4b21 00000000" TARGET
+		      "01 01 020000000001");
+	assert_int_equal(frame_nd_decode((struct bytes){ frame, sizeof(frame) }, &nd), 0);
+	assert_true(ip_is_equal(&nd.source, &sender) && ip_is_equal(&nd.target, &target));
+	assert_memory_equal(nd.to.octets + 11, "\x01\xff\x00\x00\x21", 5);
+}
+
 #define ANSWER SOURCE_LINK TO_NODES "88 00 47ab 00000000" TARGET "02 01 020000000099"
 
 static const struct judged_case nd_cases[] = {
@@ -224,6 +245,7 @@ int main(void)
 		cmocka_unit_test(test_neighbour_advertisement),
 		cmocka_unit_test(test_probe_that_we_send),
 		cmocka_unit_test(test_nd_that_we_read),
+		cmocka_unit_test(test_questions_that_we_send),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -159,10 +159,11 @@ static void test_end_waits_for_the_hook(void **state)
 
 	(void)state;
 	world_say_route(w, KEEPER_ROUTE_ADD, 2, 1, "10.64.0.0/16", 1);
+	world_say_words(w, 20);
 	world_forget(w);
 	keeper_core_take_eof(w->core, "test");
 	world_run(w);
-	world_expect(w, "end", "del 3, release 3 7, unroute 10.64.0.0/16 1");
+	world_expect(w, "end", "del 3, release 3 7, words 0, unroute 10.64.0.0/16 1");
 	world_pass(w, 1000);
 	world_end_hook(w, 3, 0, "");
 	world_expect(w, "ended", "exit");

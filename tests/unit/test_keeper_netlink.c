@@ -225,9 +225,9 @@ static const struct read_case {
 	int err;
 	const char *want;
 } read_cases[] = {
-	{ "IPv4 address", A4, 0, "address 192.0.2.21 3 87" },
-	{ "IPv6 address", A6, 0, "address 2001:db8::21 3 87" },
-	{ "address with a peer", A_PEER, 0, "address 192.0.2.21 4 0" },
+	{ "IPv4 address", A4, 0, "address 192.0.2.21/32 3 87 0x200" },
+	{ "IPv6 address", A6, 0, "address 2001:db8::21/128 3 87 0x202" },
+	{ "address with a peer", A_PEER, 0, "address 192.0.2.21/32 4 0 0x0" },
 	{ "route", R4, 0, "route 10.1.0.200/30 4 100 87" },
 	{ "IPv6 route", R6, 0, "route 2001:db8:1::/64 4 1024 87" },
 	{ "default route", R_DEFAULT, 0, "route 0.0.0.0/0 4 0 87" },
@@ -252,6 +252,10 @@ static const struct read_case {
 	{ "bridge neighbour",
 	  "24000000 1c00 0200 0d000000 053a0000  07 000000 03000000 0200 08 01  0800 0100 0a0100c9",
 	  ERR_UNSUPPORTED, "" },
+	{ "address in a network of 33 bits",
+	  "28000000 1400 0200 09000000 053a0000  02 21 00 00 04000000  0800 0100 c0000299 "
+	  "0800 0200 c0000215",
+	  ERR_VALUE, "" },
 	{ "address without an address",
 	  "18000000 1400 0200 09000000 053a0000  02 20 00 00 03000000", ERR_VALUE, "" },
 	{ "address of 3 octets",
@@ -278,8 +282,8 @@ static int read_any(const struct nlmsghdr *h, char text[256])
 
 	text[0] = '\0';
 	if ((err = netlink_msg_read_address(h, &a)) == 0)
-		snprintf(text, 256, "address %s %u %u", ip_format(&a.ip, value), a.ifindex,
-			 a.protocol);
+		snprintf(text, 256, "address %s/%u %u %u 0x%x", ip_format(&a.ip, value), a.bits,
+			 a.ifindex, a.protocol, a.flags);
 	else if (err == ERR_UNSUPPORTED && (err = netlink_msg_read_route(h, &r)) == 0)
 		snprintf(text, 256, "route %s %u %u %u", ip_prefix_format(&r.prefix, value),
 			 r.ifindex, r.metric, r.protocol);

@@ -123,6 +123,31 @@ static void break_remote_ts(struct keeper_conf *c)
 	c->connections[0].remote_ts[0].bits = 33;
 }
 
+static void break_hook(struct keeper_conf *c)
+{
+	snprintf(c->hook, sizeof(c->hook), "claim.sh");
+}
+
+static void break_hook_end(struct keeper_conf *c)
+{
+	memset(c->hook, '/', sizeof(c->hook));
+}
+
+static void break_hook_claim(struct keeper_conf *c)
+{
+	c->addresses[0].claim = KEEPER_CLAIM_HOOK;
+}
+
+static void break_next_hop_count(struct keeper_conf *c)
+{
+	c->next_hop_count = KEEPER_NEXT_HOPS_MAX + 1;
+}
+
+static void break_next_hop(struct keeper_conf *c)
+{
+	c->next_hop_count = 1;
+}
+
 static void test_configuration_is_checked(void **state)
 {
 	static void (*const breaks[])(struct keeper_conf *) = {
@@ -138,6 +163,11 @@ static void test_configuration_is_checked(void **state)
 		break_inside_link,
 		break_remote_ts_count,
 		break_remote_ts,
+		break_hook,
+		break_hook_end,
+		break_hook_claim,
+		break_next_hop_count,
+		break_next_hop,
 	};
 
 	(void)state;
@@ -167,6 +197,22 @@ static void test_link_may_be_left_out(void **state)
 	conf.addresses[2].claim = KEEPER_CLAIM_NONE;
 	snprintf(conf.addresses[2].link, IFNAMSIZ, "a/b");
 	assert_int_equal(keeper_conf_check(&conf, why), ERR_CONFIG);
+}
+
+static void test_claim_hook(void **state)
+{
+	struct keeper_conf conf;
+	char why[KEEPER_TEXT_MAX];
+
+	(void)state;
+	set_conf(&conf);
+	conf.addresses[2].claim = KEEPER_CLAIM_HOOK;
+	snprintf(conf.hook, sizeof(conf.hook), "/usr/local/sbin/claim");
+	assert_int_equal(keeper_conf_check(&conf, why), 0);
+	assert_string_equal(keeper_address_link(&conf.addresses[2]), "eth0");
+	conf.addresses[2].link[0] = '\0';
+	assert_int_equal(keeper_conf_check(&conf, why), 0);
+	assert_string_equal(keeper_address_link(&conf.addresses[2]), "lo");
 }
 
 static void test_claim_route_has_no_link(void **state)
@@ -294,6 +340,7 @@ int main(void)
 		cmocka_unit_test(test_reports_are_judged),
 		cmocka_unit_test(test_configuration_is_checked),
 		cmocka_unit_test(test_link_may_be_left_out),
+		cmocka_unit_test(test_claim_hook),
 		cmocka_unit_test(test_claim_route_has_no_link),
 		cmocka_unit_test(test_routes_are_found),
 		cmocka_unit_test(test_routes_stand_in_line),

@@ -86,8 +86,14 @@ static void test_no_next_hop_answers(void **state)
 	struct keeper_world *w = begin(0);
 
 	(void)state;
-	world_pass(w, 399);
-	world_expect(w, "asked three times", "announce 0, verify 0, verify 0");
+	world_pass(w, 100);
+	world_expect(w, "100 ms", "announce 0, verify 0");
+	world_pass(w, 99);
+	world_expect(w, "before 200 ms", "");
+	world_pass(w, 1);
+	world_expect(w, "200 ms", "verify 0");
+	world_pass(w, 199);
+	world_expect(w, "before 400 ms", "");
 	world_pass(w, 1);
 	world_expect(w, "given up", "verified 0, del 0, answer 1 -22");
 	world_hear_arp(w, ARP_REPLY, 1, HOP, HOME);

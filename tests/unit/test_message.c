@@ -48,8 +48,15 @@ static const struct msg_address addresses[] = {
 static const char *const ring_ids[] = { "t1", "t2" };
 static const struct ip home1[] = { V4(192, 0, 2, 21), V6_1 };
 static const struct msg_member members[] = {
-	{ "m1", home1, 2, { V4(192, 0, 2, 11), 7402 } },
-	{ "m2", NULL, 0, { .port = 0 } },
+	{ "m1", home1, 2, { V4(192, 0, 2, 11), 7402 }, { V6_1, 7401 } },
+	{ "m2", NULL, 0, { .port = 0 }, { .port = 0 } },
+};
+static const uint8_t key1[16] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
+static const uint8_t key2[18] = { 0xff, 0xef, 0xfe, 0xfb, 0xff, 0xff, 0xff, 0xff, 0xff,
+				  0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+static const struct msg_key ring[] = {
+	{ "n1", MSG_KEY_USE_NOTICE, { key1, sizeof(key1) } },
+	{ "t1", "later", { key2, sizeof(key2) } },
 };
 static const struct msg_counter rates[] = { { "ike_auth.full", 12 }, { "resumed", 0 } };
 static const struct msg_counter errors[] = { { "no-proposal", MSG_INT_MAX } };
@@ -84,13 +91,16 @@ static const struct ip released[] = { V4(192, 0, 2, 21) };
 	"\"addresses\":[{\"address\":\"192.0.2.21\",\"link\":\"eth0\",\"claim\":\"l2\"," \
 	"\"held\":true,\"epoch\":7},{\"address\":\"2001:db8::1\",\"claim\":\"none\","    \
 	"\"held\":false,\"epoch\":0}],\"capacity\":10000,\"max_epoch\":9,"               \
-	"\"ring_ids\":[\"t1\",\"t2\"]}"
-#define WELCOME                                                                              \
-	"{\"type\":\"welcome\",\"proto\":\"1.0\",\"number\":191,\"cluster\":\"demo\","       \
-	"\"heartbeat_ms\":100,\"suspect_ms\":300,\"epoch\":3,\"members\":[{\"name\":\"m1\"," \
-	"\"home\":[\"192.0.2.21\",\"2001:db8::1\"],\"escrow\":\"192.0.2.11:7402\"},"         \
-	"{\"name\":\"m2\",\"home\":[]}],\"ring\":[],\"successors\":{},\"pins\":[],"          \
-	"\"revocations\":[]}"
+	"\"mesh\":\"0.0.0.0:7401\",\"ring_ids\":[\"t1\",\"t2\"]}"
+#define WELCOME                                                                                \
+	"{\"type\":\"welcome\",\"proto\":\"1.0\",\"number\":191,\"cluster\":\"demo\","         \
+	"\"heartbeat_ms\":100,\"suspect_ms\":300,\"epoch\":3,\"members\":[{\"name\":\"m1\","   \
+	"\"home\":[\"192.0.2.21\",\"2001:db8::1\"],\"escrow\":\"192.0.2.11:7402\","            \
+	"\"mesh\":\"[2001:db8::1]:7401\"},{\"name\":\"m2\",\"home\":[]}],\"ring\":[" KEYS "]," \
+	"\"successors\":{},\"pins\":[],\"revocations\":[]}"
+#define KEYS                                                                       \
+	"{\"id\":\"n1\",\"use\":\"notice\",\"key\":\"AAECAwQFBgcICQoLDA0ODw==\"}," \
+	"{\"id\":\"t1\",\"use\":\"later\",\"key\":\"/+/++///////////////////\"}"
 #define ERROR                                                                                     \
 	"{\"type\":\"error\",\"id\":9007199254740991,\"code\":\"unknown-type\",\"of\":\"probe\"," \
 	"\"why\":\"what is this?\"}"
@@ -132,11 +142,12 @@ static const struct sample {
 		       2,
 		       10000,
 		       9,
+		       { V4(0, 0, 0, 0), 7401 },
 		       ring_ids,
 		       2 } },
 	  HELLO },
 	{ { .type = MESSAGE_WELCOME,
-	    .welcome = { { 1, 0 }, 191, "demo", 100, 300, 3, members, 2 } },
+	    .welcome = { { 1, 0 }, 191, "demo", 100, 300, 3, members, 2, ring, 2 } },
 	  WELCOME },
 	{ { .type = MESSAGE_ERROR,
 	    .id = MSG_INT_MAX,
@@ -200,7 +211,7 @@ static void test_samples_both_ways(void **state)
 static void test_every_type_has_a_sample(void **state)
 {
 	(void)state;
-	assert_int_equal(COUNT_OF(samples), MESSAGE_UNKNOWN);
+	assert_int_equal(COUNT_OF(samples), MESSAGE_CLAIM); /* on: test_message_orders.c */
 	for (size_t i = 0; i < COUNT_OF(samples); i++)
 		assert_int_equal(samples[i].message.type, i);
 }
@@ -238,8 +249,8 @@ static void expect_refused(const char *line, const char *name, int err, const ch
 
 static bool is_optional(const char *field)
 {
-	static const char *const names[] = { "id",   "of",         "reset",      "ring",
-					     "pins", "successors", "revocations" };
+	static const char *const names[] = { "id",   "of",         "reset",       "ring",
+					     "pins", "successors", "revocations", "mesh" };
 
 	for (size_t i = 0; i < COUNT_OF(names); i++) {
 		if (strcmp(field, names[i]) == 0)
@@ -302,12 +313,12 @@ static const struct bad_case {
 	  "hello.proto: is 2.0, but only 1.x is spoken here" },
 	{ HELLO, "\"1.0\"", "\"0.9\"", ERR_UNSUPPORTED,
 	  "hello.proto: is 0.9, but only 1.x is spoken here" },
-	{ HELLO, "\"1.0\"", "\"1\"", ERR_VALUE, "hello.proto: must be a version such as 1.0" },
-	{ HELLO, "\"1.0\"", "\"1.00\"", ERR_VALUE, "hello.proto: must be a version such as 1.0" },
-	{ HELLO, "\"1.0\"", "\"1.0.0\"", ERR_VALUE, "hello.proto: must be a version such as 1.0" },
+	{ HELLO, "\"1.0\"", "\"1\"", ERR_VALUE, "hello.proto: must be a version such as 1.1" },
+	{ HELLO, "\"1.0\"", "\"1.00\"", ERR_VALUE, "hello.proto: must be a version such as 1.1" },
+	{ HELLO, "\"1.0\"", "\"1.0.0\"", ERR_VALUE, "hello.proto: must be a version such as 1.1" },
 	{ HELLO, "\"1.0\"", "\"1.65536\"", ERR_VALUE,
-	  "hello.proto: must be a version such as 1.0" },
-	{ HELLO, "\"1.0\"", "\"+1.0\"", ERR_VALUE, "hello.proto: must be a version such as 1.0" },
+	  "hello.proto: must be a version such as 1.1" },
+	{ HELLO, "\"1.0\"", "\"+1.0\"", ERR_VALUE, "hello.proto: must be a version such as 1.1" },
 	{ HELLO, "\"1.0\"", "1.0", ERR_VALUE, "hello.proto: must be a text" },
 	{ HELLO, "\"m1\"", "\"M1\"", ERR_VALUE,
 	  "hello.member: must be a name: 1 to 63 of a-z, 0-9 and -" },
@@ -375,6 +386,19 @@ static const struct bad_case {
 	  "welcome.members[0].home[0]: must be an IP address" },
 	{ WELCOME, "\"2001:db8::1\"", "{}", ERR_VALUE,
 	  "welcome.members[0].home[1]: must be a text" },
+	{ HELLO, "0.0.0.0:7401", "0.0.0.0", ERR_VALUE,
+	  "hello.mesh: must be an IP address and port" },
+	{ WELCOME, "]:7401", "]", ERR_VALUE,
+	  "welcome.members[0].mesh: must be an IP address and port" },
+	{ WELCOME, "\"notice\"", "\"\"", ERR_VALUE,
+	  "welcome.ring[0].use: must be a name: 1 to 63 of a-z, 0-9 and -" },
+	{ WELCOME, "\"use\":\"later\",", "", ERR_MISSING, "welcome.ring[1].use: missing" },
+	{ WELCOME, "AAECAwQFBgcICQoLDA0ODw==", "AAECAwQFBgcICQoLDA0O", ERR_VALUE,
+	  "welcome.ring[0].key: must be 16 to 64 octets in base64" },
+	{ WELCOME, "ODw==", "ODx==", ERR_VALUE,
+	  "welcome.ring[0].key: must be 16 to 64 octets in base64" },
+	{ WELCOME, "\"AAECAwQFBgcICQoLDA0ODw==\"", "7", ERR_VALUE,
+	  "welcome.ring[0].key: must be a text" },
 	{ WELCOME, ":7402", "", ERR_VALUE,
 	  "welcome.members[0].escrow: must be an IP address and port" },
 	{ WELCOME, ",\"home\":[]", "", ERR_MISSING, "welcome.members[1].home: missing" },
@@ -487,8 +511,7 @@ static const struct lenient_case {
 } lenient_cases[] = {
 	{ HELLO, "{\"type\"", "{\"more\":[null,{\"a\":1.5}],\"type\"", HELLO },
 	{ HELLO, "\"claim\":\"l2\"", "\"claim\":\"l2\",\"metric\":5", HELLO },
-	{ WELCOME, "\"ring\":[]", "\"ring\":[{\"id\":\"t1\"}]", WELCOME },
-	{ WELCOME, "\"ring\":[],", "", WELCOME },
+	{ WELCOME, "\"use\":\"later\"", "\"use\":\"later\",\"not_after\":5", WELCOME },
 	{ WELCOME, "\"pins\":[]", "\"pins\":7", WELCOME },
 	{ WELCOME, "\"successors\":{}", "\"successors\":[]", WELCOME },
 	{ PEER, "00000000000000ff", "00000000000000FF", PEER },
@@ -529,6 +552,21 @@ static void test_minor_versions(void **state)
 	message_free(&m);
 }
 
+/* What version 1.0 did not have may be missing, and its empty ring is one. */
+static void test_version_1_0(void **state)
+{
+	struct message m;
+
+	(void)state;
+	decode_or_fail(view(replace(HELLO, "\"mesh\":\"0.0.0.0:7401\",", "")), "hello 1.0", &m);
+	assert_int_equal(m.hello.mesh.ip.family, IP_NONE);
+	message_free(&m);
+	decode_or_fail(view(replace(WELCOME, "\"ring\":[" KEYS "],", "\"ring\":[],")),
+		       "welcome 1.0", &m);
+	assert_int_equal(m.welcome.n_ring, 0);
+	message_free(&m);
+}
+
 /* proto is judged before fields that may look quite different in another major version. */
 static void test_major_version_first(void **state)
 {
@@ -543,14 +581,14 @@ static void test_unknown_type(void **state)
 	struct bytes out;
 
 	(void)state;
-	decode_or_fail(view("{\"type\":\"probe\",\"id\":5,\"address\":{}}"), "probe", &m);
+	decode_or_fail(view("{\"type\":\"drain\",\"id\":5,\"address\":{}}"), "drain", &m);
 	assert_int_equal(m.type, MESSAGE_UNKNOWN);
-	assert_string_equal(m.unknown, "probe");
+	assert_string_equal(m.unknown, "drain");
 	assert_int_equal(m.id, 5);
 	assert_int_equal(message_encode(&m, big, sizeof(big), &out, NULL), ERR_VALUE);
 	message_free(&m);
-	expect_refused("{\"type\":\"probe\",\"id\":0}", "id", ERR_VALUE,
-		       "probe.id: must be from 1 to 9007199254740991");
+	expect_refused("{\"type\":\"drain\",\"id\":0}", "id", ERR_VALUE,
+		       "drain.id: must be from 1 to 9007199254740991");
 }
 
 static void test_names(void **state)
@@ -593,6 +631,10 @@ static void test_unsendable_hello(void **state)
 	m = samples[MESSAGE_HELLO].message;
 	m.hello.boot_id = 0;
 	expect_unsendable(&m, ERR_VALUE, "hello.boot_id: must be 16 hexadecimal digits, not all 0");
+	m = samples[MESSAGE_WELCOME].message;
+	m.welcome.ring = &(struct msg_key){ "n1", "notice", { key1, 15 } };
+	m.welcome.n_ring = 1;
+	expect_unsendable(&m, ERR_VALUE, "welcome.ring[0].key: must be 16 to 64 octets in base64");
 	m = samples[MESSAGE_HELLO].message;
 	m.hello.capacity = MSG_INT_MAX + 1;
 	expect_unsendable(&m, ERR_VALUE, "hello.capacity: must be from 1 to 9007199254740991");
@@ -658,6 +700,7 @@ int main(void)
 		cmocka_unit_test(test_bad_fields),
 		cmocka_unit_test(test_lenient_fields),
 		cmocka_unit_test(test_minor_versions),
+		cmocka_unit_test(test_version_1_0),
 		cmocka_unit_test(test_major_version_first),
 		cmocka_unit_test(test_unknown_type),
 		cmocka_unit_test(test_names),

@@ -19,6 +19,16 @@ static const char base[] =
     "home:\n"
     "  - {address: 192.0.2.21, link: eth0}\n"
     "  - {address: '2001:db8::21', claim: none}\n"
+    "adopt:\n"
+    "  - {address: 192.0.2.21, link: eth9}\n"
+    "  - {address: 192.0.2.22, link: eth0}\n"
+    "  - {address: 192.0.2.23, claim: hook}\n"
+    "next-hops: [192.0.2.1]\n"
+    "claim-hook: /hook\n"
+    "track:\n"
+    "  - {interface: eth1}\n"
+    "  - {ping: 10.1.0.100, fails: 5}\n"
+    "  - {script: /check, hold-s: 3}\n"
     "dataplane: {type: tun, device: wp1}\n"
     "ike:\n"
     "  id: gw.example.net\n"
@@ -79,7 +89,7 @@ static void test_keeper(void **state)
 	char text[PREFIX_TEXT_MAX];
 
 	(void)state;
-	assert_int_equal(k->address_count, 2);
+	assert_int_equal(k->address_count, 4);
 	assert_string_equal(ip_format(&k->addresses[0].ip, text), "192.0.2.21");
 	assert_string_equal(k->addresses[0].link, "eth0");
 	assert_int_equal(k->addresses[0].claim, KEEPER_CLAIM_L2);
@@ -95,8 +105,58 @@ static void test_keeper(void **state)
 	assert_string_equal(k->connections[1].link, "eth1");
 	assert_string_equal(k->tun, "wp1");
 	assert_int_equal(k->log_level, LOG_LEVEL_DEBUG);
+	assert_string_equal(ip_format(&k->addresses[2].ip, text), "192.0.2.22");
+	assert_string_equal(k->addresses[2].link, "eth0");
+	assert_int_equal(k->addresses[3].claim, KEEPER_CLAIM_HOOK);
+	assert_string_equal(k->hook, "/hook");
+	assert_int_equal(k->next_hop_count, 1);
+	assert_string_equal(ip_format(&k->next_hops[0], text), "192.0.2.1");
+	setup_free(s);
+	agent_conf_free(conf);
+}
+
+/* Homes first, then what may be adopted; the own one in that list is not there twice. */
+static void test_addresses(void **state)
+{
+	struct agent_conf *conf = parse(base, base_peers);
+	struct setup *s = set_up(conf);
+
+	(void)state;
 	assert_int_equal(s->n_homes, 2);
-	assert_true(ip_is_equal(&s->homes[1], &k->addresses[1].ip));
+	assert_int_equal(s->n_addresses, 4);
+	assert_int_equal(s->ownership.n, 4);
+	for (size_t i = 0; i < 4; i++) {
+		assert_true(ip_is_equal(&s->addresses[i], &s->keeper.addresses[i].ip));
+		assert_true(ip_is_equal(&s->addresses[i], &s->ownership.addresses[i].ip));
+		assert_int_equal(s->ownership.addresses[i].is_home, i < 2);
+		assert_int_equal(s->ownership.addresses[i].is_watched, i == 1);
+	}
+	assert_int_equal(s->mesh.n_links, 1);
+	assert_string_equal(s->mesh.links[0], "eth0");
+	assert_int_equal(s->mesh.listen.port, 7401);
+	setup_free(s);
+	agent_conf_free(conf);
+}
+
+static void test_track(void **state)
+{
+	struct agent_conf *conf = parse(base, base_peers);
+	struct setup *s = set_up(conf);
+	const struct track_conf *t = &s->track;
+
+	(void)state;
+	assert_int_equal(t->n, 3);
+	assert_int_equal(t->entries[0].kind, TRACK_INTERFACE);
+	assert_string_equal(t->entries[0].what, "eth1");
+	assert_int_equal(t->entries[0].hold_ms, 10000);
+	assert_int_equal(t->entries[1].kind, TRACK_PING);
+	assert_int_equal(t->entries[1].ip.family, IP_V4);
+	assert_int_equal(t->entries[1].interval_ms, 1000);
+	assert_int_equal(t->entries[1].fails, 5);
+	assert_int_equal(t->entries[2].kind, TRACK_SCRIPT);
+	assert_string_equal(t->entries[2].what, "/check");
+	assert_int_equal(t->entries[2].timeout_ms, 5000);
+	assert_int_equal(t->entries[2].hold_ms, 3000);
 	setup_free(s);
 	agent_conf_free(conf);
 }
@@ -198,10 +258,10 @@ static void check_refused(const struct agent_conf *conf, const char *text)
 static void test_refused(void **state)
 {
 	static char odd[] = "#abc", stranger[] = "nobody.example.org",
-		    long_link[] = "a-link-of-16-chr";
+		    long_link[] = "a-link-of-16-chr", long_hook[258] = "/";
 	struct agent_conf *conf = parse(base, base_peers);
 	struct agent_conf changed = *conf;
-	struct agent_conf_home homes[2];
+	struct agent_conf_address homes[2];
 	struct peer_conf peer = conf->peers->peers[0];
 	struct peers_conf peers = { .peers = &peer, .n_peers = 1 };
 
@@ -225,6 +285,10 @@ static void test_refused(void **state)
 	assert_non_null(changed.home);
 	check_refused(&changed, "more than 64 addresses");
 	free(changed.home);
+	changed = *conf;
+	memset(long_hook, 'x', sizeof(long_hook) - 1);
+	changed.claim_hook = long_hook;
+	check_refused(&changed, "the path of 'claim-hook' is too long: at most 255 octets");
 	agent_conf_free(conf);
 }
 
@@ -233,7 +297,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_keeper),  cmocka_unit_test(test_responder),
 		cmocka_unit_test(test_policy),  cmocka_unit_test(test_nobody),
-		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_refused), cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_track),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include "common/base/timers.h"
 #include "common/ikev2/keys.h"
 #include "common/ikev2/responder/cookie.h"
+#include "common/ikev2/responder/elsewhere.h"
 #include "common/ikev2/responder/responder.h"
 #include "common/ikev2/sa.h"
 
@@ -132,6 +133,7 @@ struct responder {
 	uint32_t next_child;
 	struct timers timers;
 	struct cookies cookies;
+	struct elsewhere elsewhere;
 	uint64_t now_ms;        /* of the call that is under way */
 	struct log_limit limit; /* of lines that strangers can provoke */
 	uint8_t no_psk[32];     /* what an unknown identity is checked against */
@@ -241,6 +243,7 @@ struct request {
 
 void exchange_init(struct responder *r, uint64_t now_ms, const struct request *req);
 void init_send_response(struct responder *r, struct ike_sa *sa, uint64_t now_ms);
+void init_send_redirects(struct responder *r, uint64_t now_ms); /* those that are due */
 void exchange_resume(struct responder *r, uint64_t now_ms, const struct request *req);
 
 /* Handlers of the transition table: the request is authentic, in window and well-formed. */

@@ -27,23 +27,8 @@ struct init_request {
 	struct bytes nat_source, nat_destination; /* of the first match, else empty */
 	bool has_nat_detection;
 	bool is_behind_nat; /* we are */
-	bool is_redirectable;
-	bool is_redirected;
-	struct ip redirected_from;
+	struct redirect_support redirect;
 };
-
-static void read_redirected_from(struct bytes data, struct init_request *out)
-{
-	struct gateway gw;
-
-	/* Also from a name: it shows support, only the address stays unknown. */
-	if (redirect_decode(data, (struct bytes){ NULL, 0 }, &gw) != 0)
-		return;
-	out->is_redirectable = true;
-	out->is_redirected = true;
-	if (gw.type != GATEWAY_FQDN && ip_from_bytes(gw.id, &out->redirected_from) != 0)
-		out->redirected_from = (struct ip){ .family = IP_NONE };
-}
 
 /* The destination hash is of our address as the peer sees it: if it differs, a NAT is before us. */
 static void check_nat(struct responder *r, const struct request *req, struct bytes data,
@@ -73,13 +58,8 @@ static void read_notify(struct responder *r, const struct request *req, struct b
 	case NOTIFY_NAT_DETECTION_DESTINATION_IP:
 		check_nat(r, req, n.data, out);
 		break;
-	case NOTIFY_REDIRECT_SUPPORTED:
-		out->is_redirectable = true;
-		break;
-	case NOTIFY_REDIRECTED_FROM:
-		read_redirected_from(n.data, out);
-		break;
 	default:
+		redirect_support_take(&out->redirect, &n);
 		break;
 	}
 }
@@ -257,8 +237,8 @@ static void create(struct responder *r, uint64_t now_ms, const struct request *r
 	sa->next_iv = 1;
 	sa->rx_next = 1;
 	sa->heard_ms = now_ms;
-	sa->is_redirectable = in->is_redirectable;
-	sa->redirected_from = in->redirected_from;
+	sa->is_redirectable = in->redirect.is_supported;
+	sa->redirected_from = in->redirect.from;
 	sa->is_behind_nat = in->is_behind_nat;
 	err = timers_set(&r->timers, &sa->timer, now_ms + REDIRECTED_DELAY_MS);
 	if (err == 0)
@@ -279,7 +259,7 @@ static void create(struct responder *r, uint64_t now_ms, const struct request *r
 	}
 	count(r, RESPONDER_INIT);
 	sa->is_answer_due = true;
-	if (!in->is_redirected)
+	if (!in->redirect.is_redirected)
 		init_send_response(r, sa, now_ms);
 }
 
@@ -308,6 +288,49 @@ static bool is_retransmission(struct responder *r, const struct request *req,
 	return true;
 }
 
+static void send_redirect(struct responder *r, const struct elsewhere_answer *a)
+{
+	const struct ike_header h = { .spi_i = a->spi_i, .exchange = EXCHANGE_IKE_SA_INIT };
+	uint8_t data[REDIRECT_DATA_MAX];
+	struct wr w = wr_init(data, sizeof(data));
+	struct bytes written;
+
+	redirect_encode_address(&w, &a->target, (struct bytes){ a->ni, a->ni_len });
+	if (wr_finish(&w, &written) == 0)
+		respond_stateless(r, &a->path, &h, NOTIFY_REDIRECT, written);
+}
+
+void init_send_redirects(struct responder *r, uint64_t now_ms)
+{
+	const struct elsewhere_answer *a;
+
+	while ((a = elsewhere_take(&r->elsewhere, now_ms)) != NULL)
+		send_redirect(r, a);
+}
+
+/* True if the peer is sent elsewhere (RFC 5685, 3). No COOKIE first: nothing is kept. */
+static bool redirect(struct responder *r, uint64_t now_ms, const struct request *req,
+		     const struct init_request *in)
+{
+	struct elsewhere_answer a = {
+		.due_ms = now_ms + REDIRECTED_DELAY_MS,
+		.path = *req->path,
+		.spi_i = req->header.spi_i,
+		.ni_len = in->ni.len,
+	};
+	const struct ip *target = elsewhere_target(&r->elsewhere, &req->path->local.ip,
+						   &in->redirect, in->ni.len, req->message.len);
+
+	if (target == NULL)
+		return false;
+	count(r, RESPONDER_REDIRECTED);
+	a.target = *target;
+	memcpy(a.ni, in->ni.ptr, in->ni.len);
+	if (!in->redirect.is_redirected || !elsewhere_wait(&r->elsewhere, &a))
+		send_redirect(r, &a);
+	return true;
+}
+
 void exchange_init(struct responder *r, uint64_t now_ms, const struct request *req)
 {
 	struct init_request in;
@@ -322,6 +345,8 @@ void exchange_init(struct responder *r, uint64_t now_ms, const struct request *r
 		count(r, RESPONDER_DROP_PAYLOAD);
 		return;
 	}
+	if (redirect(r, now_ms, req, &in))
+		return;
 	if (r->n_half_open >= r->conf.half_open_max) {
 		count(r, RESPONDER_DROP_LIMIT);
 		return;

@@ -293,11 +293,32 @@ void responder_child_heard(struct responder *r, uint64_t now_ms, uint64_t child_
 	}
 }
 
+int responder_set_redirect(struct responder *r, const struct ip *local, const struct ip *target)
+{
+	return elsewhere_set(&r->elsewhere, local, target);
+}
+
+void responder_drop_local(struct responder *r, uint64_t now_ms, const struct ip *local)
+{
+	struct ike_sa *sa, *next;
+
+	r->now_ms = now_ms;
+	HASH_ITER(hh_spi, r->by_spi, sa, next)
+	{
+		if (!ip_is_equal(&sa->path.local.ip, local))
+			continue;
+		if (sa->state == SA_ESTABLISHED || sa->state == SA_INSTALLING)
+			ike_sa_close(r, sa, now_ms, REASON_TAKEN);
+		ike_sa_free(r, sa);
+	}
+}
+
 uint64_t responder_next_expiry(const struct responder *r)
 {
 	const struct timer *first = timers_first(&r->timers);
+	uint64_t redirect_ms = elsewhere_due_ms(&r->elsewhere);
 
-	return first != NULL ? first->due_ms : UINT64_MAX;
+	return first != NULL && first->due_ms < redirect_ms ? first->due_ms : redirect_ms;
 }
 
 static void expire_established(struct responder *r, struct ike_sa *sa, uint64_t now_ms)
@@ -342,6 +363,7 @@ void responder_expire(struct responder *r, uint64_t now_ms)
 	struct timer *first;
 
 	r->now_ms = now_ms;
+	init_send_redirects(r, now_ms);
 	while ((first = timers_first(&r->timers)) != NULL && first->due_ms <= now_ms) {
 		struct ike_sa *sa =
 		    (struct ike_sa *)(void *)((char *)first - offsetof(struct ike_sa, timer));

@@ -58,6 +58,7 @@ struct responder_conf {
 	X(AUTH_FAILED, "auth-failed")                                                \
 	X(CHILD_FAILED, "child-failed") /* IKE SA up, its Child SA refused */        \
 	X(TICKET_NACK, "ticket-nack")                                                \
+	X(REDIRECTED, "redirected") /* IKE_SA_INIT sent elsewhere */                 \
 	X(RETRANSMIT, "retransmit") /* response sent again from the cache */         \
 	X(DELETED, "deleted")       /* by the peer */                                \
 	X(DPD_FAILED, "dpd-failed")                                                  \
@@ -96,7 +97,8 @@ struct path {
 	X(REPLACED, "replaced by initial contact")     \
 	X(TOO_MANY, "the peer has too many newer SAs") \
 	X(SYNTAX, "peer sent malformed content")       \
-	X(STOPPED, "member stops")
+	X(STOPPED, "member stops")                     \
+	X(TAKEN, "address is another member's now")
 
 #define REASON_ENUMERATOR(name, text) REASON_##name,
 enum responder_reason {
@@ -169,6 +171,20 @@ void responder_child_result(struct responder *r, uint64_t now_ms, uint64_t child
  */
 void responder_child_heard(struct responder *r, uint64_t now_ms, uint64_t child_id,
 			   const struct endpoint *remote);
+
+/*
+ * Makes no new SA at this local address for peers that can be redirected: they are sent to target,
+ * of the same family. IP_NONE: serves them there again. Returns 0, ERR_VALUE (not of one family) or
+ * ERR_LIMIT.
+ */
+MUST_USE int responder_set_redirect(struct responder *r, const struct ip *local,
+				    const struct ip *target);
+
+/*
+ * The local address is no longer here: its SAs go without a word to the peer, which has a new place
+ * to go to or finds out by itself.
+ */
+void responder_drop_local(struct responder *r, uint64_t now_ms, const struct ip *local);
 
 /* UINT64_MAX: nothing to wait for. */
 uint64_t responder_next_expiry(const struct responder *r);
