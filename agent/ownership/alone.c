@@ -26,11 +26,11 @@ void ownership_welcome(struct ownership *o, uint64_t now_ms, uint8_t number, uin
 		struct owned *a = &o->addresses[i];
 
 		a->retry_ms = a->retry_gap_ms = 0;
-		if (a->claim.state == CLAIM_NONE || !a->claim.is_alone)
-			continue;
-		/* It was not in our hello: the director is to order it, or somebody else. */
-		a->claim.state = CLAIM_NONE;
-		own_let_go(o, a);
+		if (a->claim.state != CLAIM_NONE && a->claim.is_alone) {
+			/* Not in our hello: the director is to order it, or somebody else. */
+			a->claim.state = CLAIM_NONE;
+			own_let_go(o, a);
+		}
 		own_settle(o, now_ms, a);
 	}
 }
@@ -77,6 +77,7 @@ uint64_t own_alone_due(const struct ownership *o, const struct owned *a)
 /* Never against who answers for it. Its epoch is on the disk, if the disk has not failed since. */
 void own_take_alone(struct ownership *o, uint64_t now_ms, struct owned *a)
 {
+	a->parting.is_due = false;
 	a->claim = (struct claim){ .state = CLAIM_READY, .epoch = a->epoch, .is_alone = true };
 	if (!own_is_recorded(a)) {
 		a->claim.state = CLAIM_RECORDING;

@@ -145,12 +145,13 @@ void own_settle(struct ownership *o, uint64_t now_ms, struct owned *a)
 		return;
 	if (a->claim.state == CLAIM_FAILED)
 		refuse_claim(o, a, a->claim.code, a->claim.why);
-	if (a->parting.is_due && a->hold == HOLD_ABSENT && a->parting.ticket <= o->done_ticket) {
+	/* Without a director it is said to the next one, whose hello may have said that it is held. */
+	if (a->parting.is_due && a->hold == HOLD_ABSENT && o->is_connected &&
+	    a->parting.ticket <= o->done_ticket) {
 		struct order order = { a->parting.id, &a->ip, a->epoch };
 
 		a->parting.is_due = false;
-		if (o->is_connected)
-			say_released(o, &order, a->parting.why);
+		say_released(o, &order, a->parting.why);
 	}
 	if (is_ready && a->hold == HOLD_HELD)
 		finish_claim(o, now_ms, a);
