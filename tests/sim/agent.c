@@ -74,10 +74,6 @@ void agent_take_death(struct sim *s, struct event *e)
 	agent_end(s, e->host, "the keeper has ended");
 }
 
-struct sim_words {
-	struct keeper_last_words words;
-};
-
 void agent_last_words(struct sim *s, size_t host, bool is_nothing)
 {
 	struct agent *a = &s->hosts[host].agent;
@@ -266,8 +262,13 @@ static void run_timers(struct sim *s, size_t host, uint64_t now)
 
 void agent_wake(struct sim *s, size_t host)
 {
+	struct agent *a = &s->hosts[host].agent;
+
+	/* While it was stopped nobody told it. */
+	if (a->is_track_known && a->is_able != s->hosts[host].is_able)
+		agent_track(s, host);
 	run_timers(s, host, host_mono(s, &s->hosts[host]));
-	if (!s->hosts[host].agent.proc.is_alive)
+	if (!a->proc.is_alive)
 		return;
 	agent_check_released(s, host);
 	agent_arm(s, host);

@@ -36,10 +36,16 @@ void sim_fail(struct sim *s, const char *invariant, const char *fmt, ...)
 
 /* ---- one holder ---- */
 
+/* What its kernel refused to remove goes by itself. */
+static bool is_kernel_good(const struct sim *s, const struct host *h)
+{
+	return h->kernel_bad_at == 0 || s->now >= h->kernel_bad_at + LIFETIME_MS;
+}
+
 static bool is_counted(struct sim *s, size_t host)
 {
 	return sim_is_running(s, SIM_MAIN, host) && sim_is_running(s, SIM_KEEPER, host) &&
-	       s->hosts[host].agent.stage == AGENT_SERVING && !s->hosts[host].is_kernel_failing;
+	       s->hosts[host].agent.stage == AGENT_SERVING && is_kernel_good(s, &s->hosts[host]);
 }
 
 static bool hear_each_other(const struct sim *s, size_t i, size_t k)
@@ -110,7 +116,7 @@ static void check_silence(struct sim *s, size_t host)
 	if (h->silent_from == SIM_NEVER || s->now <= h->silent_from + slack ||
 	    !sim_is_running(s, SIM_KEEPER, host))
 		return;
-	if (h->kernel_bad_at != 0 && s->now < h->kernel_bad_at + LIFETIME_MS)
+	if (!is_kernel_good(s, h))
 		return;
 	for (size_t a = 0; a < s->n_addresses; a++) {
 		if (h->kernel[a].is_there)

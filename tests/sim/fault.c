@@ -83,7 +83,10 @@ void fault_suspend(struct sim *s, size_t host, bool is_suspended)
 	asleep_ms = s->now - h->suspended_at;
 	h->suspended_ms += asleep_ms;
 	h->is_suspended = false;
-	for (size_t a = 0; asleep_ms > KEEPER_SUSPENDED_MS && a < s->n_addresses; a++)
+	/* What the kernel refused to remove before, the keeper has given up already. */
+	for (size_t a = 0; asleep_ms > KEEPER_SUSPENDED_MS && h->kernel_bad_at == 0 &&
+			   a < s->n_addresses;
+	     a++)
 		h->must_drop |= h->kernel[a].is_there ? 1u << a : 0;
 	kernel_resume(s, host);
 	/* Either may run first. */
@@ -176,5 +179,4 @@ void fault_heal(struct sim *s, uint32_t off)
 		proc_resume(s, SIM_THE_DIRECTOR, SIM_DIRECTOR);
 	for (size_t i = 0; i < s->conf.n_members; i++)
 		heal_host(s, i, (off >> i & 1) != 0);
-	director_pause(s, false);
 }

@@ -35,6 +35,7 @@ static int del_address(struct sim *s, size_t host, size_t index, struct keeper_r
 	struct host *h = &s->hosts[host];
 	size_t a = address_of(s, host, index);
 
+	h->must_drop &= ~(1u << a);
 	if (h->is_kernel_failing) {
 		h->kernel_bad_at = s->now;
 		strcpy(r->text, "the kernel refuses");

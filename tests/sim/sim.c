@@ -204,6 +204,7 @@ void sim_settle(struct sim *s, uint32_t off, uint64_t within_ms)
 	if (s->is_tracing)
 		sim_write(s, "world", "everything is mended");
 	while (!s->has_failed && s->now < begin + within_ms) {
+		director_pause(s, false);
 		sim_run(s, s->now + LOOK_MS);
 		if (!settled(s, why))
 			good_since = SIM_NEVER;
