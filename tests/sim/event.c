@@ -5,6 +5,8 @@
 
 /* The queue of what is to happen, and the processes that it happens to. */
 
+#define STILL_MAX 100000
+
 /* ---- randomness ---- */
 
 uint64_t draw(struct rng_seeded *rng, uint64_t n)
@@ -322,6 +324,9 @@ bool sim_step(struct sim *s, uint64_t until)
 {
 	if (s->has_failed || s->n_events == 0 || s->heap[0].at > until)
 		return false;
+	s->n_still = s->heap[0].at == s->now ? s->n_still + 1 : 0;
+	if (s->n_still > STILL_MAX)
+		sim_fail(s, "time stands still", "%d steps in one millisecond", STILL_MAX);
 	s->now = s->heap[0].at;
 	s->n_steps++;
 	dispatch(s, pop(s));

@@ -4,12 +4,14 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "tests/sim/sim.h"
+#include "tests/sim/scene.h"
 
 /*
  *   failover --seed N [--trace]      one seed
  *   failover --seeds FROM:COUNT      many
  *   failover --seconds S [--seeds FROM:COUNT]   as many as fit, but at least COUNT
+ *   failover --seeds FROM:COUNT --first         up to the first that fails
+ *   failover --scenarios [NAME...] [--trace]    those with a script
  */
 #define SETTLE_MS 90000
 
@@ -62,6 +64,35 @@ static void print_totals(const struct totals *t, double seconds)
 	       (unsigned long long)t->claims);
 }
 
+/* ---- scenarios ---- */
+
+static bool is_wanted(const char *name, char *const *names)
+{
+	for (size_t i = 0; names[i] != NULL; i++) {
+		if (strcmp(names[i], name) == 0)
+			return true;
+	}
+	return names[0] == NULL;
+}
+
+static int run_scenarios(char *const *names, bool is_tracing)
+{
+	size_t n = 0, failed = 0;
+
+	for (size_t i = 0; i < n_scenarios_members + n_scenarios_director; i++) {
+		const struct scenario *scenario =
+		    i < n_scenarios_members ? &scenarios_members[i]
+					    : &scenarios_director[i - n_scenarios_members];
+
+		if (!is_wanted(scenario->name, names))
+			continue;
+		n++;
+		failed += scenario_run(scenario, is_tracing) ? 0 : 1;
+	}
+	printf("%zu scenarios, %zu failed\n", n, failed);
+	return n == 0 || failed > 0 ? 1 : 0;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -70,11 +101,12 @@ int main(int argc, char **argv)
 		{ "seconds", required_argument, NULL, 't' },
 		{ "trace", no_argument, NULL, 'v' },
 		{ "first", no_argument, NULL, 'f' },
+		{ "scenarios", no_argument, NULL, 'c' },
 		{ NULL, 0, NULL, 0 },
 	};
 	unsigned long long from = 1, count = 1;
 	double seconds = 0;
-	bool is_tracing = false, is_first = false;
+	bool is_tracing = false, is_first = false, is_scripted = false;
 	struct totals totals = { 0 };
 	struct timespec start;
 	int option;
@@ -90,9 +122,13 @@ int main(int argc, char **argv)
 			is_tracing = true;
 		else if (option == 'f')
 			is_first = true;
+		else if (option == 'c')
+			is_scripted = true;
 		else
 			return 2;
 	}
+	if (is_scripted)
+		return run_scenarios(argv + optind, is_tracing);
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	for (uint64_t i = 0; i < count || seconds_since(&start) < seconds; i++) {
 		run_seed(from + i, is_tracing, &totals);

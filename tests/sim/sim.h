@@ -515,7 +515,7 @@ struct sim {
 	struct event_slot *heap;
 	size_t n_events, cap_events;
 	struct event *free_events;
-	uint64_t n_steps;
+	uint64_t n_steps, n_still;
 	struct net net;
 	size_t n_addresses;
 	struct ip addresses[SIM_ADDRESSES_MAX];
