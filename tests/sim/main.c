@@ -111,6 +111,7 @@ int main(int argc, char **argv)
 	struct timespec start;
 	int option;
 
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
 		if (option == 's')
 			from = strtoull(optarg, NULL, 10);

@@ -296,7 +296,7 @@ struct agent {
 };
 
 struct host {
-	char name[8];
+	char name[24];
 	uint8_t number;
 	struct endpoint mesh;
 	struct rng_seeded rng;
