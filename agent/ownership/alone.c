@@ -77,7 +77,6 @@ uint64_t own_alone_due(const struct ownership *o, const struct owned *a)
 /* Never against who answers for it. Its epoch is on the disk, if the disk has not failed since. */
 void own_take_alone(struct ownership *o, uint64_t now_ms, struct owned *a)
 {
-	a->parting.is_due = false;
 	a->claim = (struct claim){ .state = CLAIM_READY, .epoch = a->epoch, .is_alone = true };
 	if (!own_is_recorded(a)) {
 		a->claim.state = CLAIM_RECORDING;

@@ -115,11 +115,13 @@ static void finish_claim(struct ownership *o, uint64_t now_ms, struct owned *a)
 	a->claim.state = CLAIM_NONE;
 	a->retry_gap_ms = 0;
 	o->is_changed = true;
-	if (a->claim.is_alone)
+	if (a->claim.is_alone) {
+		a->parting.is_due = false; /* it is back before anybody was told */
 		own_event(o, "it was ours and no director has been there", "took %s",
 			  ip_format(&a->ip, text));
-	else if (a->claim.is_told)
+	} else if (a->claim.is_told) {
 		say_claimed(o, a, a->claim.id);
+	}
 	own_begin_notices(o, now_ms, a);
 }
 
