@@ -476,7 +476,8 @@ void chaos_conf(struct sim *s)
 	c->n_members = draw_between(&s->chaos, 2, SIM_MEMBERS_MAX);
 	c->n_homes = chance(s, 25) ? 2 : 1;
 	c->has_witness = chance(s, c->n_members == 2 ? 80 : 40);
-	c->has_next_hop = chance(s, 50);
+	c->is_route = chance(s, 10);
+	c->has_next_hop = !c->is_route && chance(s, 50);
 	c->has_v6 = chance(s, 50);
 	c->is_normal = chance(s, 15);
 	c->is_auto = chance(s, 60);

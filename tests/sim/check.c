@@ -48,9 +48,24 @@ static bool is_counted(struct sim *s, size_t host)
 	       s->hosts[host].agent.stage == AGENT_SERVING && is_kernel_good(s, &s->hosts[host]);
 }
 
+static bool is_known(const struct sim *s, size_t to, size_t who)
+{
+	const struct agent *a = &s->hosts[to].agent;
+
+	for (size_t i = 0; i < a->n_neighbours; i++) {
+		if (endpoint_is_equal(&a->neighbours[i], &s->hosts[who].mesh))
+			return true;
+	}
+	return false;
+}
+
+/* On the link by the group; else one has to know where the other is. */
 static bool hear_each_other(const struct sim *s, size_t i, size_t k)
 {
-	return !net_is_cut(s, NET_LINK, i, k) && !net_is_cut(s, NET_LINK, k, i);
+	enum net_kind kind = s->conf.is_route ? NET_MESH : NET_LINK;
+
+	return !net_is_cut(s, kind, i, k) && !net_is_cut(s, kind, k, i) &&
+	       (!s->conf.is_route || is_known(s, i, k) || is_known(s, k, i));
 }
 
 static uint64_t overlap_allowed(const struct sim *s, size_t i, size_t k)

@@ -51,7 +51,8 @@ void neighbours_notice(struct sim *s, size_t host, const struct ownership_action
 		net_mesh(s, host, &notice, &h->mesh.ip, &action->to);
 		return;
 	}
-	net_mesh_group(s, host, &notice);
+	if (!s->conf.is_route)
+		net_mesh_group(s, host, &notice);
 	for (size_t i = 0; i < h->agent.n_neighbours; i++)
 		net_mesh(s, host, &notice, &h->mesh.ip, &h->agent.neighbours[i]);
 }

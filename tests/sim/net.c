@@ -183,6 +183,12 @@ static void send_wire(struct sim *s, enum net_kind kind, size_t from, size_t to,
 	net_datagram(s, kind, from, to, SIM_NOBODY, arrive, wire, sizeof(*wire));
 }
 
+/* Service addresses are on the link, or where routing leads. */
+static enum net_kind service_net(const struct sim *s)
+{
+	return s->conf.is_route ? NET_MESH : NET_LINK;
+}
+
 /* Whom the neighbour table of the sender names: one of those that have it and answer. */
 static size_t find_holder(struct sim *s, size_t from, size_t address)
 {
@@ -190,7 +196,8 @@ static size_t find_holder(struct sim *s, size_t from, size_t address)
 
 	for (size_t i = 0; i < s->conf.n_members; i++) {
 		if (i != from && s->hosts[i].kernel[address].is_there &&
-		    !net_is_cut(s, NET_LINK, from, i) && !net_is_cut(s, NET_LINK, i, from))
+		    !net_is_cut(s, service_net(s), from, i) &&
+		    !net_is_cut(s, service_net(s), i, from))
 			found[n++] = i;
 	}
 	return n > 0 ? found[draw(&s->net.rng, n)] : SIZE_MAX;
@@ -208,7 +215,7 @@ void net_mesh(struct sim *s, size_t from, const struct mesh_msg *msg, const stru
 		size_t holder = find_holder(s, from, a);
 
 		if (holder != SIZE_MAX)
-			send_wire(s, NET_LINK, from, holder, &wire);
+			send_wire(s, service_net(s), from, holder, &wire);
 		return;
 	}
 	for (size_t i = 0; i < s->conf.n_members; i++) {
@@ -216,7 +223,7 @@ void net_mesh(struct sim *s, size_t from, const struct mesh_msg *msg, const stru
 		bool is_service = sim_find(s, source) != SIZE_MAX;
 
 		if (ip_is_equal(&s->hosts[i].mesh.ip, &to->ip))
-			send_wire(s, is_service ? NET_LINK : NET_MESH, from, i, &wire);
+			send_wire(s, is_service ? service_net(s) : NET_MESH, from, i, &wire);
 	}
 }
 

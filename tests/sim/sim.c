@@ -102,6 +102,10 @@ static void set_addresses(struct sim *s, size_t host)
 			k->addresses[h->n] = (struct keeper_address){ .ip = s->addresses[a],
 								      .claim = KEEPER_CLAIM_L2,
 								      .link = "eth0" };
+			if (s->conf.is_route)
+				k->addresses[h->n] =
+				    (struct keeper_address){ .ip = s->addresses[a],
+							     .claim = KEEPER_CLAIM_ROUTE };
 			h->n++;
 		}
 	}

@@ -502,6 +502,7 @@ struct sim_conf {
 	size_t n_members, n_homes; /* homes of each */
 	bool has_witness, has_next_hop, is_normal, is_auto, has_fence, has_v6;
 	bool is_store_sync;
+	bool is_route; /* claim: route, on no link */
 	uint32_t hold_down_ms;
 	uint64_t restart_ms; /* of the supervisor; SIM_NEVER: it does not */
 	uint32_t cannot[SIM_MEMBERS_MAX]; /* addresses that it cannot adopt */

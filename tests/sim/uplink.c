@@ -95,8 +95,9 @@ static void fill_hello(struct sim *s, size_t host, struct msg_hello *hello,
 
 	for (size_t i = 0; i < h->n; i++) {
 		list[i] = (struct msg_address){ .address = s->addresses[h->order[i]],
-						.link = "eth0",
-						.claim = MSG_CLAIM_L2 };
+						.link = s->conf.is_route ? NULL : "eth0",
+						.claim = s->conf.is_route ? MSG_CLAIM_ROUTE
+									  : MSG_CLAIM_L2 };
 		if (a->ownership == NULL)
 			continue;
 		list[i].held = ownership_is_held(a->ownership, i);
