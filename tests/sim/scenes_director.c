@@ -141,7 +141,7 @@ static void restored_and_absent(struct sim *s, uint64_t round)
 static void lost(struct sim *s, uint64_t round)
 {
 	(void)round;
-	s->director.copies[0] = (struct store_content){ .is_new = true };
+	s->director.copies[0] = (struct store_content){ .epoch = 0 };
 	for (size_t a = 0; a < SIM_ADDRESSES_MAX; a++)
 		s->director.copies[0].records[a].owner = COORDINATOR_NONE;
 	s->director.n_copies = 1;

@@ -159,7 +159,6 @@ struct sim *sim_new(uint64_t seed, const struct sim_conf *conf, bool is_tracing)
 		make_host(s, i);
 	set_numbers(s);
 	s->director.is_store_sync = s->conf.is_store_sync;
-	s->director.store.is_new = true;
 	for (size_t a = 0; a < SIM_ADDRESSES_MAX; a++)
 		s->director.store.records[a].owner = COORDINATOR_NONE;
 	return s;

@@ -394,8 +394,7 @@ void uplink_bye(struct sim *s, size_t host);
 /* ---- director.c, sessions.c, store.c ---- */
 
 struct store_content {
-	bool is_new; /* no epoch was ever given out */
-	uint64_t epoch;
+	uint64_t epoch; /* 0: a new store */
 	bool is_paused;
 	struct {
 		size_t owner;

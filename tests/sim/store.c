@@ -22,12 +22,8 @@ static uint64_t apply(struct sim *s, const struct job *job)
 			store->epoch = epoch;
 	} else {
 		epoch = store->epoch > job->at_least ? store->epoch : job->at_least;
-		if (store->is_new && epoch < director_wall_s(s))
-			epoch = director_wall_s(s);
-		epoch++;
-		store->epoch = epoch;
+		store->epoch = ++epoch;
 	}
-	store->is_new = false;
 	if (store->epoch > d->max_given)
 		d->max_given = store->epoch;
 	store->records[job->address].owner = job->record.owner;
