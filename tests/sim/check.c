@@ -39,7 +39,7 @@ void sim_fail(struct sim *s, const char *invariant, const char *fmt, ...)
 /* What its kernel refused to remove goes by itself. */
 static bool is_kernel_good(const struct sim *s, const struct host *h)
 {
-	return h->kernel_bad_at == 0 || s->now >= h->kernel_bad_at + LIFETIME_MS;
+	return h->kernel_bad_at == 0 || host_mono(s, h) >= h->kernel_bad_at + LIFETIME_MS;
 }
 
 static bool is_counted(struct sim *s, size_t host)

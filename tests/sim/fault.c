@@ -50,7 +50,7 @@ void fault_power(struct sim *s, size_t host, bool is_on)
 	if (is_on) {
 		h->is_up = true;
 		h->booted_at = s->now;
-		h->suspended_ms = 0;
+		h->suspended_ms = h->kernel_bad_at = 0;
 		sim_at(s, s->now + BOOT_MS, start, host, NULL, 0)->a = h->booted_at;
 		return;
 	}

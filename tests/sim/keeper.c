@@ -19,7 +19,7 @@ static int set_address(struct sim *s, size_t host, size_t index, struct keeper_r
 
 	check_use(s, host, a, "added or renewed");
 	if (h->is_kernel_failing) {
-		h->kernel_bad_at = s->now;
+		h->kernel_bad_at = host_mono(s, h);
 		strcpy(r->text, "the kernel refuses");
 		return ERR_IO;
 	}
@@ -37,7 +37,7 @@ static int del_address(struct sim *s, size_t host, size_t index, struct keeper_r
 
 	h->must_drop &= ~(1u << a);
 	if (h->is_kernel_failing) {
-		h->kernel_bad_at = s->now;
+		h->kernel_bad_at = host_mono(s, h);
 		strcpy(r->text, "the kernel refuses");
 		return ERR_IO;
 	}

@@ -113,7 +113,7 @@ MUTANTS = [
         "order-timeout",
         "an order that nobody answers is given up",
         "director/failover/steps.c",
-        "	if (a->state == ADDRESS_CLAIMING && c->now_ms >= a->order.due_ms) {\n",
+        "	if (a->state == ADDRESS_CLAIMING && c->read_ms >= a->order.due_ms) {\n",
         "	if (false) {\n",
     ),
     Mutant(

@@ -315,7 +315,7 @@ struct host {
 	bool is_able;     /* what is tracked works */
 	bool is_disk_failing, is_kernel_failing;
 	uint32_t disk_ms, lag_ms;
-	uint64_t kernel_bad_at; /* when the kernel refused something last */
+	uint64_t kernel_bad_at; /* when the kernel refused something last, monotonic; 0: never */
 	uint64_t busy_until;    /* no other fault of its processes before */
 
 	/* for the check */
