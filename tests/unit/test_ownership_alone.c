@@ -390,6 +390,54 @@ static void test_refused_is_not_ours(void **state)
 	script_expect(s, "persist2");
 }
 
+/* ---- what nobody was told ---- */
+
+static void hold_and_lose(struct script *s)
+{
+	script_welcome(s, 120);
+	script_hold(s, HOME, 121);
+	disconnect(s);
+	ownership_keeper_lost(s->o, s->now_ms, HOME, "link down");
+	script_expect(s, "[lost 192.0.2.21]; changed");
+}
+
+/* The hello of the next connection was written before. */
+static void test_lost_before_welcome(void **state)
+{
+	struct script *s = *state;
+
+	hold_and_lose(s);
+	script_welcome(s, 130);
+	script_expect(s, "released0 id0 e121");
+	script_welcome(s, 130);
+	script_expect(s, ""); /* once */
+}
+
+/* An attempt without a director, which fails, is no reason to say nothing. */
+static void test_lost_and_not_taken_again(void **state)
+{
+	struct script *s = *state;
+
+	hold_and_lose(s);
+	script_wait(s, OWNERSHIP_ALONE_MS);
+	script_expect(s, "add0");
+	script_refused(s, HOME, MSG_REFUSED_FAILED);
+	script_welcome(s, 130);
+	script_expect(s, "released0 id0 e121");
+}
+
+static void test_lost_and_taken_again(void **state)
+{
+	struct script *s = *state;
+
+	hold_and_lose(s);
+	script_wait(s, OWNERSHIP_ALONE_MS);
+	script_added(s, HOME);
+	script_expect(s, "add0; [took 192.0.2.21]; notice0 e121; changed");
+	script_welcome(s, 130);
+	script_expect(s, "");
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -414,6 +462,9 @@ int main(void)
 		CASE(test_welcome_while_adding),
 		CASE(test_welcome_between_retries),
 		CASE(test_refused_is_not_ours),
+		CASE(test_lost_before_welcome),
+		CASE(test_lost_and_not_taken_again),
+		CASE(test_lost_and_taken_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
