@@ -79,8 +79,8 @@ static void ask_keeper(struct sim *s, size_t host, const struct ownership_action
 	};
 
 	SIM_SAY(s, host, "main: %s %s, epoch %llu%s", is_add ? "takes" : "lets go of",
-		sim_text(s, s->hosts[host].order[action->index]),
-		(unsigned long long)action->epoch, action->force ? ", by force" : "");
+		sim_text(s, s->hosts[host].order[action->index]), (unsigned long long)action->epoch,
+		action->force ? ", by force" : "");
 	if (is_add)
 		check_asked(s, host, action);
 	agent_request(s, host, r);

@@ -56,8 +56,7 @@ void agent_take_report(struct sim *s, struct event *e)
 		break;
 	case KEEPER_DROPPED:
 		SIM_SAY(s, host, "keeper: dropped everything: %s", report->text);
-		ownership_keeper_dropped(a->ownership, host_mono(s, &s->hosts[host]),
-					 report->text);
+		ownership_keeper_dropped(a->ownership, host_mono(s, &s->hosts[host]), report->text);
 		addresses_drain(s, host);
 		break;
 	case KEEPER_CONFLICT:

@@ -59,13 +59,16 @@ static bool is_known(const struct sim *s, size_t to, size_t who)
 	return false;
 }
 
-/* On the link by the group; else one has to know where the other is. */
+static bool is_two_way(const struct sim *s, enum net_kind kind, size_t i, size_t k)
+{
+	return !net_is_cut(s, kind, i, k) && !net_is_cut(s, kind, k, i);
+}
+
+/* On the link by the group; over the mesh one has to know where the other is. */
 static bool hear_each_other(const struct sim *s, size_t i, size_t k)
 {
-	enum net_kind kind = s->conf.is_route ? NET_MESH : NET_LINK;
-
-	return !net_is_cut(s, kind, i, k) && !net_is_cut(s, kind, k, i) &&
-	       (!s->conf.is_route || is_known(s, i, k) || is_known(s, k, i));
+	return (!s->conf.is_route && is_two_way(s, NET_LINK, i, k)) ||
+	       (is_two_way(s, NET_MESH, i, k) && (is_known(s, i, k) || is_known(s, k, i)));
 }
 
 static uint64_t overlap_allowed(const struct sim *s, size_t i, size_t k)
@@ -135,12 +138,13 @@ static void check_silence(struct sim *s, size_t host)
 		return;
 	for (size_t a = 0; a < s->n_addresses; a++) {
 		if (h->kernel[a].is_there)
-			sim_fail(s, "keeper's watch",
-				 "main of %s has been silent for %llu ms, its keeper runs and %s is "
-				 "still there",
-				 h->name,
-				 (unsigned long long)(s->now - h->silent_from + KEEPER_SILENCE_MS),
-				 sim_text(s, a));
+			sim_fail(
+			    s, "keeper's watch",
+			    "main of %s has been silent for %llu ms, its keeper runs and %s is "
+			    "still there",
+			    h->name,
+			    (unsigned long long)(s->now - h->silent_from + KEEPER_SILENCE_MS),
+			    sim_text(s, a));
 	}
 }
 

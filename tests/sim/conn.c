@@ -26,11 +26,11 @@ static void own_text(const char **text, char *buf, size_t size)
 	*text = buf;
 }
 
-#define OWN_LIST(letter, field, list, n)                                       \
-	do {                                                                   \
-		if ((n) > 0)                                                   \
+#define OWN_LIST(letter, field, list, n)                                         \
+	do {                                                                     \
+		if ((n) > 0)                                                     \
 			memcpy((letter)->list, (field), (n) * sizeof(*(field))); \
-		(field) = (letter)->list;                                      \
+		(field) = (letter)->list;                                        \
 	} while (0)
 
 struct letter *letter_new(const struct message *m)
@@ -285,8 +285,7 @@ void conns_die(struct sim *s, size_t host, enum conn_side side, bool is_silent)
 	for (size_t i = 0; i < SIM_CONNS_MAX; i++) {
 		struct conn *c = &s->conns[i];
 
-		if (c->id == 0 || !c->ends[side].is_open ||
-		    (side == CONN_AGENT && c->host != host))
+		if (c->id == 0 || !c->ends[side].is_open || (side == CONN_AGENT && c->host != host))
 			continue;
 		if (!is_silent) {
 			conn_close(s, c->id, side, false);
@@ -358,7 +357,8 @@ static void take_in(struct sim *s, struct event *e)
 	c->ends[CONN_AGENT].is_open = c->ends[CONN_DIRECTOR].is_open = true;
 	c->ends[CONN_AGENT].gen = e->gen;
 	c->ends[CONN_DIRECTOR].gen = s->director.proc.gen;
-	opened = sim_post(s, SIM_MAIN, e->host, s->now + there_ms + back_ms, uplink_opened, NULL, 0);
+	opened =
+	    sim_post(s, SIM_MAIN, e->host, s->now + there_ms + back_ms, uplink_opened, NULL, 0);
 	opened->a = c->id;
 }
 

@@ -163,8 +163,8 @@ int director_move(struct sim *s, size_t address, size_t member, bool force)
 	err = coordinator_move(s->director.coordinator, now_of(s), &s->addresses[address], member,
 			       force, "operator", &why);
 	SIM_SAY(s, SIM_DIRECTOR, "operator moves %s to %s%s: %s", sim_text(s, address),
-		member == COORDINATOR_NONE ? "home" : sim_name(s, member),
-		force ? " by force" : "", err == 0 ? "begun" : why.text);
+		member == COORDINATOR_NONE ? "home" : sim_name(s, member), force ? " by force" : "",
+		err == 0 ? "begun" : why.text);
 	if (err == 0)
 		s->checks.is_moved[address] = true;
 	director_changed(s);

@@ -84,9 +84,8 @@ void fault_suspend(struct sim *s, size_t host, bool is_suspended)
 	h->suspended_ms += asleep_ms;
 	h->is_suspended = false;
 	/* What the kernel refused to remove before, the keeper has given up already. */
-	for (size_t a = 0; asleep_ms > KEEPER_SUSPENDED_MS && h->kernel_bad_at == 0 &&
-			   a < s->n_addresses;
-	     a++)
+	for (size_t a = 0;
+	     asleep_ms > KEEPER_SUSPENDED_MS && h->kernel_bad_at == 0 && a < s->n_addresses; a++)
 		h->must_drop |= h->kernel[a].is_there ? 1u << a : 0;
 	kernel_resume(s, host);
 	/* Either may run first. */
@@ -125,7 +124,9 @@ void fault_cut(struct sim *s, enum net_kind kind, uint32_t from, uint32_t to, in
 	}
 	if (s->is_tracing)
 		sim_write(s, "network", "%s %s from %#x to %#x",
-			  kind == NET_CONTROL ? "control" : kind == NET_MESH ? "mesh" : "link",
+			  kind == NET_CONTROL ? "control"
+			  : kind == NET_MESH  ? "mesh"
+					      : "link",
 			  by > 0 ? "cut" : "mended", (unsigned)from, (unsigned)to);
 }
 

@@ -17,6 +17,7 @@
 
 struct totals {
 	uint64_t seeds, failed, virtual_ms, steps, claims;
+	uint64_t settled_ms; /* the longest */
 };
 
 static void run_seed(uint64_t seed, bool is_tracing, struct totals *totals)
@@ -39,6 +40,8 @@ static void run_seed(uint64_t seed, bool is_tracing, struct totals *totals)
 	totals->virtual_ms += s->now;
 	totals->steps += s->n_steps;
 	totals->claims += s->checks.claims;
+	if (!s->has_failed && s->checks.settled_at - calm_ms - chaos_ms > totals->settled_ms)
+		totals->settled_ms = s->checks.settled_at - calm_ms - chaos_ms;
 	if (s->has_failed) {
 		totals->failed++;
 		printf("seed %llu FAILED: %s\n    replay: failover --seed %llu --trace\n",
@@ -58,10 +61,10 @@ static double seconds_since(const struct timespec *start)
 static void print_totals(const struct totals *t, double seconds)
 {
 	printf("%llu seeds, %llu failed; %.0f hours of clusters in %.1f s, %llu steps, %llu "
-	       "addresses taken\n",
+	       "addresses taken, all well within %.1f s\n",
 	       (unsigned long long)t->seeds, (unsigned long long)t->failed,
 	       (double)t->virtual_ms / 3.6e6, seconds, (unsigned long long)t->steps,
-	       (unsigned long long)t->claims);
+	       (unsigned long long)t->claims, (double)t->settled_ms / 1000);
 }
 
 /* ---- scenarios ---- */

@@ -110,11 +110,18 @@ MUTANTS = [
         "		return false;\n",
     ),
     Mutant(
-        "order-timeout",
-        "an order that nobody answers is given up",
+        "ask-again",
+        "an address that everybody refused is offered again",
         "director/failover/steps.c",
-        "	if (a->state == ADDRESS_CLAIMING && c->read_ms >= a->order.due_ms) {\n",
-        "	if (false) {\n",
+        "		a->retry_ms = c->now_ms + a->backoff_ms;\n",
+        "		a->retry_ms = COORD_NEVER;\n",
+    ),
+    Mutant(
+        "back-without",
+        "an owner that is back without its address is not taken for its holder",
+        "director/failover/restart.c",
+        "	if (a->owner == member)\n		restore(c, a, member);\n",
+        "	if (false)\n		restore(c, a, member);\n",
     ),
     Mutant(
         "alone-own-only",
@@ -129,17 +136,6 @@ MUTANTS = [
         "agent/ownership/notices.c",
         "	if (is_newer || (a->is_ours && notice->number > o->number)) {\n",
         "	if (false) {\n",
-    ),
-    Mutant(
-        "told-later",
-        "what was lost without a director is told to the next one",
-        "agent/ownership/orders.c",
-        "	if (a->parting.is_due && a->hold == HOLD_ABSENT && o->is_connected &&\n"
-        "	    a->parting.ticket <= o->done_ticket) {\n",
-        "	if (!o->is_connected)\n"
-        "		a->parting.is_due = false;\n"
-        "	if (a->parting.is_due && a->hold == HOLD_ABSENT &&\n"
-        "	    a->parting.ticket <= o->done_ticket) {\n",
     ),
 ]
 

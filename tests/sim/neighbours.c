@@ -71,8 +71,8 @@ static void take_notice(struct sim *s, size_t host, const struct mesh_wire *wire
 	epoch = i != SIZE_MAX ? ownership_epoch(a->ownership, i) : 0;
 	if (was_held && wire->msg.epoch != epoch)
 		SIM_SAY(s, host, "main: hears that %u has %s, epoch %llu (own %llu)",
-			wire->msg.number, sim_text(s, address),
-			(unsigned long long)wire->msg.epoch, (unsigned long long)epoch);
+			wire->msg.number, sim_text(s, address), (unsigned long long)wire->msg.epoch,
+			(unsigned long long)epoch);
 	ownership_notice(a->ownership, host_mono(s, &s->hosts[host]), &wire->msg, &wire->from);
 	if (wire->msg.epoch > a->newest[address])
 		a->newest[address] = wire->msg.epoch;

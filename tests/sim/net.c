@@ -42,6 +42,7 @@ void net_datagram(struct sim *s, enum net_kind kind, size_t from, size_t to, enu
 		  event_fn *run, const void *data, size_t len)
 {
 	bool is_twice = !is_spared(s, from, to) && draw_ppm(&s->net.rng, s->net.dup_ppm);
+	bool is_link = kind == NET_LINK;
 
 	for (int i = 0; i < (is_twice ? 2 : 1); i++) {
 		uint64_t delay_ms;
@@ -49,8 +50,10 @@ void net_datagram(struct sim *s, enum net_kind kind, size_t from, size_t to, enu
 
 		if (!net_try(s, kind, from, to, &delay_ms))
 			continue;
+		/* Or much later: somebody sends again what he has heard. */
 		if (i > 0)
-			delay_ms += draw(&s->net.rng, 50);
+			delay_ms +=
+			    draw(&s->net.rng, is_link || draw(&s->net.rng, 8) > 0 ? 50 : 20000);
 		e = sim_at(s, s->now + delay_ms, run, to, data, len);
 		e->from = (uint8_t)from;
 		e->target = (uint8_t)target;

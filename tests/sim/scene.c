@@ -33,13 +33,13 @@ uint64_t scene_moves(struct sim *s, size_t address, size_t not, uint64_t within_
 
 	while (!s->has_failed && s->now <= begin + within_ms) {
 		for (size_t i = 0; i < s->conf.n_members; i++) {
-			if (i != not && is_claimed(s, i, address))
+			if (i != not &&is_claimed(s, i, address))
 				return s->now - begin;
 		}
 		sim_run(s, s->now + 1);
 	}
 	sim_fail(s, "scenario", "nobody but %s has taken %s within %llu ms",
-		 not < s->conf.n_members ? sim_name(s, not) : "nobody", sim_text(s, address),
+		 not < s->conf.n_members ? sim_name(s, not ) : "nobody", sim_text(s, address),
 		 (unsigned long long)within_ms);
 	return within_ms;
 }

@@ -38,9 +38,9 @@ bool scene_has(const struct sim *s, size_t host, size_t address);
 void scene_cut_off(struct sim *s, size_t host, int by);
 void scene_cut_control(struct sim *s, uint32_t members, int by);
 
-#define SCENE_CHECK(s, condition)                                           \
-	do {                                                                \
-		if (!(condition))                                           \
+#define SCENE_CHECK(s, condition)                                            \
+	do {                                                                 \
+		if (!(condition))                                            \
 			sim_fail((s), "scenario", "not so: %s", #condition); \
 	} while (0)
 

@@ -206,20 +206,19 @@ static void stays_away(struct sim *s, uint64_t round)
 	scene_goes(s, 1, 1, 1000);
 }
 
-#define THREE                                                                      \
-	{                                                                          \
+#define THREE                                                                        \
+	{                                                                            \
 		.n_members = 3, .n_homes = 1, .has_next_hop = true, .is_auto = true, \
-		.hold_down_ms = 2000, .restart_ms = SIM_NEVER                      \
+		.hold_down_ms = 2000, .restart_ms = SIM_NEVER                        \
 	}
-#define MANUAL                                                                \
-	{                                                                     \
-		.n_members = 3, .n_homes = 1, .hold_down_ms = 2000,           \
-		.restart_ms = SIM_NEVER                                       \
+#define MANUAL                                                                              \
+	{                                                                                   \
+		.n_members = 3, .n_homes = 1, .hold_down_ms = 2000, .restart_ms = SIM_NEVER \
 	}
-#define FENCED                                                                 \
-	{                                                                      \
+#define FENCED                                                                    \
+	{                                                                         \
 		.n_members = 3, .n_homes = 1, .is_auto = true, .has_fence = true, \
-		.hold_down_ms = 2000, .restart_ms = SIM_NEVER                  \
+		.hold_down_ms = 2000, .restart_ms = SIM_NEVER                     \
 	}
 
 const struct scenario scenarios_director[] = {

@@ -202,25 +202,25 @@ static void two_blind(struct sim *s, uint64_t round)
 	sim_settle(s, 0, SETTLE_MS);
 }
 
-#define THREE                                                                      \
-	{                                                                          \
+#define THREE                                                                        \
+	{                                                                            \
 		.n_members = 3, .n_homes = 1, .has_next_hop = true, .is_auto = true, \
-		.hold_down_ms = 2000, .restart_ms = SIM_NEVER                      \
+		.hold_down_ms = 2000, .restart_ms = SIM_NEVER                        \
 	}
-#define TWO                                                             \
-	{                                                               \
-		.n_members = 2, .n_homes = 1, .is_auto = true,          \
-		.hold_down_ms = 2000, .restart_ms = SIM_NEVER           \
+#define TWO                                                                          \
+	{                                                                            \
+		.n_members = 2, .n_homes = 1, .is_auto = true, .hold_down_ms = 2000, \
+		.restart_ms = SIM_NEVER                                              \
 	}
-#define TWO_WITNESS                                                            \
-	{                                                                      \
+#define TWO_WITNESS                                                                 \
+	{                                                                           \
 		.n_members = 2, .n_homes = 1, .is_auto = true, .has_witness = true, \
-		.hold_down_ms = 2000, .restart_ms = SIM_NEVER                  \
+		.hold_down_ms = 2000, .restart_ms = SIM_NEVER                       \
 	}
-#define FIVE_WITNESS                                                           \
-	{                                                                      \
+#define FIVE_WITNESS                                                                \
+	{                                                                           \
 		.n_members = 5, .n_homes = 1, .is_auto = true, .has_witness = true, \
-		.hold_down_ms = 2000, .restart_ms = SIM_NEVER                  \
+		.hold_down_ms = 2000, .restart_ms = SIM_NEVER                       \
 	}
 
 const struct scenario scenarios_members[] = {

@@ -25,8 +25,8 @@ bool session_send(struct sim *s, size_t member, const struct message *m)
 static void fill_members(struct sim *s, struct msg_member list[SIM_MEMBERS_MAX])
 {
 	for (size_t i = 0; i < s->conf.n_members; i++)
-		list[i] = (struct msg_member){ .name = s->hosts[i].name,
-					       .mesh = s->director.mesh[i] };
+		list[i] =
+		    (struct msg_member){ .name = s->hosts[i].name, .mesh = s->director.mesh[i] };
 }
 
 void session_tell_members(struct sim *s)

@@ -31,7 +31,8 @@ static bool is_proof_possible(const struct sim *s)
 
 	for (size_t i = 0; i < s->conf.n_members; i++)
 		n += is_connected(s, i) ? 1 : 0;
-	return n == s->conf.n_members || n >= 2 || (n > 0 && s->conf.has_witness && !s->conf.is_route);
+	return n == s->conf.n_members || n >= 2 ||
+	       (n > 0 && s->conf.has_witness && !s->conf.is_route);
 }
 
 static bool is_expected(const struct sim *s, size_t a, const struct coordinator_address *view)

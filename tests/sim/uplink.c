@@ -171,17 +171,16 @@ static void heartbeat(struct sim *s, size_t host, uint64_t now)
 		abort_now(s, host, "the director does not answer heartbeats");
 		return;
 	}
-	wire = (struct heartbeat_wire){ a->connected, a->boot_id, ++a->seq, state_of(s, host),
-					false };
+	wire =
+	    (struct heartbeat_wire){ a->connected, a->boot_id, ++a->seq, state_of(s, host), false };
 	net_datagram(s, NET_CONTROL, host, SIM_DIRECTOR, SIM_THE_DIRECTOR, session_take_datagram,
 		     &wire, sizeof(wire));
 	a->is_unheard = a->seq - a->acked > UNHEARD_MAX;
 	if (!a->is_unheard)
 		return;
-	m.heartbeat = (struct msg_heartbeat){ .member = h->name,
-					      .seq = a->seq,
-					      .boot_id = a->boot_id,
-					      .state = wire.state };
+	m.heartbeat = (struct msg_heartbeat){
+		.member = h->name, .seq = a->seq, .boot_id = a->boot_id, .state = wire.state
+	};
 	send_message(s, host, &m);
 }
 
