@@ -192,7 +192,9 @@ static void on_address_lost(void *ctx, const struct ip *ip)
 {
 	struct agent *a = ctx;
 
+	peer_feed_begin_many(a->peers);
 	shard_drop_local(a->shard, ip);
+	peer_feed_end_many(a->peers, a->uplink, shard_responder(a->shard));
 }
 
 static void on_tell(void *ctx, struct message *m)
@@ -317,7 +319,7 @@ static void on_child_down(void *ctx, uint64_t child_id)
 /* ---- peers ---- */
 
 static void on_peer(void *ctx, enum action_type what, const struct peer_info *peer,
-		    enum responder_reason reason)
+		    enum ike_reason reason)
 {
 	struct agent *a = ctx;
 

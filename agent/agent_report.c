@@ -109,12 +109,12 @@ static size_t fill_rates(struct agent_report *r, const struct responder *respond
 {
 	size_t n = 0;
 
-	for (size_t i = 0; responder != NULL && i < RESPONDER_COUNTER_COUNT; i++) {
-		uint64_t total = responder_counter(responder, (enum responder_counter)i);
+	for (size_t i = 0; responder != NULL && i < IKE_COUNTER_COUNT; i++) {
+		uint64_t total = responder_counter(responder, (enum ike_counter)i);
 
 		if (total != r->last_counters[i])
 			r->rates[n++] = (struct msg_counter){
-				responder_counter_name((enum responder_counter)i),
+				ike_counter_name((enum ike_counter)i),
 				total - r->last_counters[i],
 			};
 		r->last_counters[i] = total;
@@ -133,13 +133,12 @@ static size_t fill_errors(struct agent_report *r, const struct responder *respon
 {
 	size_t n = 0;
 
-	for (size_t i = RESPONDER_DROP_HEADER; responder != NULL && i < RESPONDER_COUNTER_COUNT;
-	     i++) {
-		uint64_t total = responder_counter(responder, (enum responder_counter)i);
+	for (size_t i = COUNT_DROP_HEADER; responder != NULL && i < IKE_COUNTER_COUNT; i++) {
+		uint64_t total = responder_counter(responder, (enum ike_counter)i);
 
 		if (total > 0)
 			r->errors[n++] = (struct msg_counter){
-				responder_counter_name((enum responder_counter)i),
+				ike_counter_name((enum ike_counter)i),
 				total,
 			};
 	}
@@ -193,6 +192,7 @@ void report_fill_peer(enum action_type what, const struct peer_info *peer, uint6
 						    : MSG_PEER_MOVED,
 		.identity = peer->identity,
 		.spi = peer->spi,
+		.old_spi = peer->old_spi,
 		.address = peer->path.remote,
 		.connection = peer->connection,
 		.inner = inner,

@@ -13,9 +13,9 @@ struct agent_report {
 	uint64_t cpu_sampled_ms;
 	double cpu;
 	struct msg_address addresses[MSG_ADDRESSES_MAX];
-	uint64_t last_counters[RESPONDER_COUNTER_COUNT];
-	struct msg_counter rates[RESPONDER_COUNTER_COUNT];
-	struct msg_counter errors[RESPONDER_COUNTER_COUNT + ESP_VERDICT_COUNT + MESH_COUNTER_COUNT];
+	uint64_t last_counters[IKE_COUNTER_COUNT];
+	struct msg_counter rates[IKE_COUNTER_COUNT];
+	struct msg_counter errors[IKE_COUNTER_COUNT + ESP_VERDICT_COUNT + MESH_COUNTER_COUNT];
 };
 
 /* What is filled in borrows from r, conf and the arguments. What is held is for the caller. */

@@ -5,6 +5,7 @@
 #include "agent/peers.h"
 #include "common/conf/parts.h"
 #include "common/crypto/suite.h"
+#include "common/ikev2/session/connection.h"
 
 /*
  * agent.yaml and the peers file as structs that do not change once they are loaded. All values are
@@ -76,6 +77,10 @@ struct agent_conf_connection {
 	struct ip_prefix *remote_ts; /* 1 to TS_MAX; a peer's own are inside these */
 	size_t n_remote_ts;
 	struct agent_conf_inside inside;
+	enum policy_unique unique;
+	uint32_t rekey_child_s; /* 0: never, as for the others */
+	uint32_t rekey_mib;
+	uint32_t rekey_packets;
 };
 
 struct agent_conf_ike {
@@ -86,6 +91,8 @@ struct agent_conf_ike {
 	uint32_t cookie_above; /* at most half_open_max */
 	uint32_t half_open_timeout_s;
 	uint32_t dpd_s;
+	uint32_t rekey_ike_s;   /* 0: never */
+	uint32_t fragment_size; /* 0: never, else FRAGMENT_SIZE_MIN or more */
 };
 
 struct agent_conf {

@@ -4,13 +4,25 @@
 #include "agent/conf.h"
 #include "common/conf/types.h"
 #include "common/ikev2/body.h"
+#include "common/ikev2/session/session.h"
 
 #define REMOTE_ID_MAX 64
 #define PROPOSALS_MAX 8
 #define SAS_MAX       1000000
 #define SECONDS_MAX   86400
+#define REKEY_MAX_S   1000000
+#define REKEY_MAX     1000000000
 
 /* The rows about IKE and about connections. */
+
+static int check_fragment_size(const void *value, struct conf_why *why)
+{
+	const uint32_t *size = value;
+
+	if (*size == 0 || *size >= FRAGMENT_SIZE_MIN)
+		return 0;
+	return conf_why_set(why, "is %u, but must be 0 or at least %d", *size, FRAGMENT_SIZE_MIN);
+}
 
 const struct conf_row conf_ike_rows[] = {
 	{
@@ -70,7 +82,35 @@ const struct conf_row conf_ike_rows[] = {
 	    CONF_AT(struct agent_conf_ike, dpd_s),
 	    .help = "After so much silence the peer is asked whether it is alive.",
 	},
+	{
+	    .name = "rekey-ike-s",
+	    .type = &conf_type_uint,
+	    .max = REKEY_MAX_S,
+	    .def = "14400",
+	    .unit = "seconds",
+	    CONF_AT(struct agent_conf_ike, rekey_ike_s),
+	    .help = "The member rekeys an IKE SA at this age, less up to a tenth; one that is a "
+		    "tenth older is deleted. 0: it leaves that to the peer.",
+	},
+	{
+	    .name = "fragment-size",
+	    .type = &conf_type_uint,
+	    .max = UINT16_MAX,
+	    .check = check_fragment_size,
+	    .def = "1280",
+	    .unit = "octets",
+	    CONF_AT(struct agent_conf_ike, fragment_size),
+	    .help = "IKE messages that need a bigger datagram, IP header included, are sent in "
+		    "fragments where the peer can do so. 0: fragments are neither sent nor taken.",
+	},
 	{ .name = NULL },
+};
+
+static const struct conf_choice unique_choices[] = {
+	{ "replace", POLICY_UNIQUE_REPLACE },
+	{ "keep", POLICY_UNIQUE_KEEP },
+	{ "never", POLICY_UNIQUE_NEVER },
+	{ NULL, 0 },
 };
 
 static const struct conf_choice inside_choices[] = {
@@ -160,6 +200,45 @@ const struct conf_row conf_connection_rows[] = {
 	    .rows = inside_rows,
 	    CONF_AT(struct agent_conf_connection, inside),
 	    .help = "How traffic from the protected network finds the member that serves a peer.",
+	},
+	{
+	    .name = "unique",
+	    .type = &conf_type_choice,
+	    .choices = unique_choices,
+	    .def = "replace",
+	    CONF_AT(struct agent_conf_connection, unique),
+	    .help = "What becomes of a peer's IKE SAs when it sets up another one. replace: they "
+		    "go if it says that it has no others (INITIAL_CONTACT). keep: the new one is "
+		    "refused, unless it says so. never: what it says does not matter.",
+	},
+	{
+	    .name = "rekey-child-s",
+	    .type = &conf_type_uint,
+	    .max = REKEY_MAX_S,
+	    .def = "3600",
+	    .unit = "seconds",
+	    CONF_AT(struct agent_conf_connection, rekey_child_s),
+	    .help = "The member rekeys a Child SA at this age, less up to a tenth; one that is a "
+		    "tenth older is deleted. 0: it leaves that to the peer.",
+	},
+	{
+	    .name = "rekey-mib",
+	    .type = &conf_type_uint,
+	    .max = REKEY_MAX,
+	    .def = "0",
+	    .unit = "MiB",
+	    CONF_AT(struct agent_conf_connection, rekey_mib),
+	    .help = "Or when so much went through it one way. 0: however much.",
+	},
+	{
+	    .name = "rekey-packets",
+	    .type = &conf_type_uint,
+	    .max = REKEY_MAX,
+	    .def = "0",
+	    .unit = "packets",
+	    CONF_AT(struct agent_conf_connection, rekey_packets),
+	    .help = "Or after so many packets one way. 0: after 3,221,225,472, because their "
+		    "numbers end with 4,294,967,295.",
 	},
 	{ .name = NULL },
 };

@@ -79,6 +79,11 @@ static int acquire(struct program *p, struct errtext *why)
 			    why)) != 0 ||
 	    (err = agent_new(&p->loop, &p->res, &p->agent, why)) != 0)
 		return err;
+	if (snprintf(p->setup->keeper.lock, KEEPER_PATH_MAX, "%s/keeper.lock",
+		     p->cmdline.state_dir) >= KEEPER_PATH_MAX) {
+		errtext_set(why, "the state folder's name is too long");
+		return ERR_CONFIG;
+	}
 	err = keeper_start(&p->setup->keeper, &keeper, text);
 	if (err != 0) {
 		errtext_set(why, "%s", text);

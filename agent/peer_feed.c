@@ -7,13 +7,17 @@
 #include "agent/peer_batch.h"
 
 /* Between two frames of many that tell of all peers: a frame takes 2 or 3 ms to make. */
-#define PEERS_MS 5
+#define PEERS_MS       5
+/* Ends of so many peers in one go are told one by one. */
+#define ONE_BY_ONE_MAX 256
 
 struct peer_feed {
 	const struct logger *lg;
 	struct uplink *uplink;
 	struct peer_batch *batch; /* all peers, while the director is told of them */
 	uv_timer_t timer;
+	bool is_many; /* between begin and end */
+	size_t n_many;
 	bool is_closing;
 };
 
@@ -23,7 +27,7 @@ void peer_feed_one(struct peer_feed *f, struct uplink *u, enum action_type what,
 	struct ip_prefix inner[MSG_INNER_MAX];
 	struct msg_peer entry;
 
-	if (f->is_closing)
+	if (f->is_closing || (f->is_many && ++f->n_many > ONE_BY_ONE_MAX))
 		return;
 	report_fill_peer(what, peer, uv_hrtime() / 1000000, inner, &entry);
 	uplink_send_peers(u, false, &entry, 1);
@@ -87,6 +91,19 @@ void peer_feed_all(struct peer_feed *f, struct uplink *u, const struct responder
 	f->batch = c.batch;
 	uv_timer_start(&f->timer, on_timer, PEERS_MS, PEERS_MS);
 	send_from_batch(f, true);
+}
+
+void peer_feed_begin_many(struct peer_feed *f)
+{
+	f->is_many = true;
+	f->n_many = 0;
+}
+
+void peer_feed_end_many(struct peer_feed *f, struct uplink *u, const struct responder *r)
+{
+	f->is_many = false;
+	if (!f->is_closing && f->n_many > ONE_BY_ONE_MAX)
+		peer_feed_all(f, u, r);
 }
 
 struct peer_feed *peer_feed_new(uv_loop_t *loop, const struct logger *lg)

@@ -26,6 +26,13 @@ void peer_feed_all(struct peer_feed *f, struct uplink *u, const struct responder
 void peer_feed_one(struct peer_feed *f, struct uplink *u, enum action_type what,
 		   const struct peer_info *peer);
 
+/*
+ * Around what may end many peers at once: of more than a few the director is told by all that are
+ * left, since a frame for each would be more than the connection holds.
+ */
+void peer_feed_begin_many(struct peer_feed *f);
+void peer_feed_end_many(struct peer_feed *f, struct uplink *u, const struct responder *r);
+
 /* Memory is freed by the loop. NULL is fine. */
 void peer_feed_close(struct peer_feed *f);
 

@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A whole cluster on one machine: a director, three members, two strongSwan peers, a host behind.
 
+Then two members die, one after the other: the power of the first is cut, the agent of the second is
+killed. A survivor answers for the address, and the peers come back through the director.
+
     make demo              shows it at work and takes it down
     make demo KEEP=1       leaves it running and says how to look around
     make demo-stop         ends what KEEP=1 left
@@ -15,7 +18,9 @@ import shutil
 import sys
 import traceback
 
-from lib import layout, runs, tools
+from lib import failover, layout, runs, timeline, tools
+from lib.addrwatch import now_us
+from lib.pinger import Pinger
 from lib.topology import Topology, exit_on_signals
 from lib.wait import Stopwatch, wait_for
 from lib.waypost import Cluster, require_programs
@@ -23,6 +28,9 @@ from lib.waypost import Cluster, require_programs
 PEERS = (1, 2)
 PINGS = 3
 LISTED_DEADLINE_S = 10
+RESUMED_DEADLINE_S = 30  # a stock peer's dead peer detection and all that follows
+PASSED_ON_US = 100000  # what was on its way at the death may still be answered
+EVENTS_SHOWN = 12
 LOAD_NOISE = 0.05  # as in director/placement/placement.h
 LOGS = tools.SOURCE / "build" / "logs" / "demo"
 
@@ -70,8 +78,8 @@ def relative(path):
 def build_network(net):
     layout.build(net, peers=len(PEERS))
     say(
-        f"wan    192.0.2.0/24  director {layout.DIRECTOR_ADDRESS}, members .11 .12 .13, "
-        "peers .101 .102\n"
+        f"wan    192.0.2.0/24  router .1, director {layout.DIRECTOR_ADDRESS}, "
+        "members .11 .12 .13, peers .101 .102\n"
         f"inside 10.1.0.0/24   members .11 .12 .13, host web {layout.WEB_ADDRESS}; "
         "peers' inner addresses .201 .202\n"
         f"Each host is a network namespace: {', '.join(h.netns for h in net.hosts.values())}"
@@ -102,7 +110,7 @@ def bring_up(cluster, number):
     address = layout.peer_address(number)
     identity = layout.peer_identity(number)
     rows = cluster.members()
-    peer = layout.start_peer(cluster.net, number, cluster.psk(identity))
+    peer = layout.start_peer(cluster.net, number, cluster.psk(identity), dpd=True)
     took = Stopwatch()
     sa = peer.initiate()
     redirects = peer.redirects()
@@ -147,6 +155,108 @@ def show_operator_view(cluster):
         say("  " + cluster.adm(command).rstrip("\n").replace("\n", "\n  "))
 
 
+# ---- members die ------------------------------------------------------------------
+
+BUDGETS_MS = {"power cut": 500, "kill -9": 300}
+
+
+def serving(peers, without=()):
+    """(number of a peer, its member), of a member that is not among those."""
+    for number, peer in zip(PEERS, peers):
+        member = layout.member_of_home(peer.sa().remote_host)
+        if member not in without:
+            return number, member
+    return 1, layout.member_of_home(peers[0].sa().remote_host)
+
+
+def show_timeline(line, how):
+    for step in sorted(line.ms, key=line.ms.get):
+        say(f"{line.ms[step]:>8.0f} ms  {step}")
+    took = line.ms["answering"]
+    say(
+        f"{line.address} is answered by {line.successor} {took:.0f} ms after the death "
+        f"(profile fast, budget for a {how}: {BUDGETS_MS[how]} ms)"
+    )
+
+
+def show_resumption(pingers, died, peer, victim):
+    for pinger in pingers:
+        resumed = pinger.wait_answer(died + PASSED_ON_US, RESUMED_DEADLINE_S)
+        say(f"{pinger.text:<44} answered again after {(resumed - died) / 1000:.0f} ms")
+    member = layout.member_of_home(peer.wait_up().remote_host)
+    require(member not in (None, victim), f"the peer is at {member}")
+    say(f"the peer found {victim} dead by itself, asked the director, and is at {member} now")
+
+
+def fail(cluster, watching, peers, number, victim, how):
+    """One death, watched: the address, the peer, its traffic both ways."""
+    hosts = cluster.net.hosts
+    inner = layout.inner_address(number)
+    last = timeline.last_event(cluster)
+    with Pinger(hosts[f"p{number}"], layout.WEB_ADDRESS, inner) as out, Pinger(
+        hosts["web"], inner, layout.WEB_ADDRESS
+    ) as back:
+        for pinger in (out, back):
+            pinger.wait_answer(0, RESUMED_DEADLINE_S)
+        if how == "power cut":
+            died = cluster.cut_power(victim)
+        else:
+            died = cluster.kill_main(victim)
+        address = layout.home_address(victim)
+        line = timeline.measure(cluster, watching, victim, address, died, last)
+        show_timeline(line, how)
+        show_resumption((out, back), died, peers[number - 1], victim)
+    return last
+
+
+def bring_back(cluster, watching, victim, how):
+    """The member returns; an operator does not wait for the hold-down."""
+    address = layout.home_address(victim)
+    start = now_us()
+    if how == "power cut":
+        cluster.restore_power(victim)
+    else:
+        cluster.restart_agent(victim)
+    cluster.wait_back(victim)
+    owner = cluster.address(address)["owner"]
+    say(
+        f"{victim} is back after {(now_us() - start) / 1000:.0f} ms. {owner} keeps {address} until "
+        f"{victim} has been there for\nfailover.hold-down-s, or until an operator says so:"
+    )
+    say(f"$ clusteradm address move {address} home")
+    cluster.adm("address", "move", address, "home")
+    cluster.wait_home()
+    watching.wait_answerer(address, victim)
+
+
+def show_addresses(cluster, after):
+    say("$ clusteradm addresses")
+    say("  " + cluster.adm("addresses").rstrip("\n").replace("\n", "\n  "))
+    lines = cluster.adm("events", "--after", str(after), "--limit", "1000").rstrip("\n").split("\n")
+    say(f"$ clusteradm events --after {after}")
+    say("  " + "\n  ".join(lines[: EVENTS_SHOWN + 1]))
+    if len(lines) > EVENTS_SHOWN + 1:
+        say(f"  ... and {len(lines) - EVENTS_SHOWN - 1} more")
+
+
+def run_failures(cluster, peers, steps):
+    watching = failover.watch(cluster, kinds="i")
+    number, first = serving(peers)
+    with steps(f"The power of {first} is cut: its links vanish. It serves p{number}"):
+        last = fail(cluster, watching, peers, number, first, "power cut")
+    with steps("What the operator sees"):
+        show_addresses(cluster, last)
+    with steps(f"{first} comes back"):
+        bring_back(cluster, watching, first, "power cut")
+    number, second = serving(peers, without=(first,))
+    with steps(f"The agent of {second} is killed (kill -9). It serves p{number}"):
+        last = fail(cluster, watching, peers, number, second, "kill -9")
+    with steps(f"{second} comes back"):
+        bring_back(cluster, watching, second, "kill -9")
+        show_addresses(cluster, last)
+    watching.stop()
+
+
 def run_steps(net, steps):
     with steps("Network: two bridges, a director, three members, two peers, a host behind"):
         build_network(net)
@@ -162,6 +272,7 @@ def run_steps(net, steps):
         ping_both_ways(net)
     with steps("What the operator sees"):
         show_operator_view(cluster)
+    run_failures(cluster, peers, steps)
     return cluster, peers
 
 

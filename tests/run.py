@@ -25,9 +25,9 @@ SOURCE = Path(__file__).resolve().parents[1]
 LOGS = SOURCE / "build" / "logs"
 JOBS = os.cpu_count() or 1
 BINARY_TIMEOUT_S = 300
-NET_TIMEOUT_S = 900
-SIM_SECONDS = 120
-SIM_SEEDS_MIN = 1000
+NET_TIMEOUT_S = 1500
+FAILOVER_SECONDS = 120
+FAILOVER_SEEDS_MIN = 1000
 TAIL_LINES = 30
 
 
@@ -97,7 +97,7 @@ def build(variant, *targets):
     if status == 0:
         return Result(passed=1)
     print(tail(output))
-    return Result(failed=1, notes=[f"{' '.join(argv)}: see build/logs/{name}.log"])
+    return Result(failed=1, notes=[f"{' '.join(map(str, argv))}: see build/logs/{name}.log"])
 
 
 # ---- cmocka ----------------------------------------------------------------------
@@ -120,9 +120,9 @@ def count_cmocka(name, status, output):
     return Result(len(passed), failed, notes, skipped, {f"{name}.{test}" for test in passed})
 
 
-def run_binary(variant, path):
+def run_binary(variant, path, env=None):
     # Leaks are found at the end, undefined behaviour where it happens.
-    env = {"UBSAN_OPTIONS": "print_stacktrace=1"}
+    env = {"UBSAN_OPTIONS": "print_stacktrace=1", **(env or {})}
     log = f"{variant}-{path.name}"
     status, output = run_logged(log, [path], BINARY_TIMEOUT_S, env)
     result = count_cmocka(path.name, status, output)
@@ -157,6 +157,75 @@ def layer_unit():
     return unit_tests("release")
 
 
+# Unit tests that go on for as long as they are told: more seeds, more peers.
+SIMULATIONS = {
+    "test_pair_sim": {"PAIR_SEEDS": "10000", "PAIR_SECONDS": "60"},
+    "test_days": {"CROWD_PEERS": "1000"},
+}
+
+
+def count_scenarios():
+    """The scenarios with a script: each is a test."""
+    binary = SOURCE / "build" / "release" / "sim" / "failover"
+    status, output = run_logged("failover-scenarios", [binary, "--scenarios"], BINARY_TIMEOUT_S)
+    passed = len(re.findall(r"^ok     ", output, re.MULTILINE))
+    failed = re.findall(r"^FAILED (\S+):", output, re.MULTILINE)
+    if passed == 0 or (status != 0 and not failed):
+        failed.append(f"status {status}")
+    notes = [f"scenario {name}: see build/logs/failover-scenarios.log" for name in failed]
+    return Result(passed=passed, failed=len(failed), notes=notes)
+
+
+def run_seeds(job):
+    """As many drawn scenarios as fit into the time, one test for each process."""
+    binary = SOURCE / "build" / "release" / "sim" / "failover"
+    seeds = f"{1 + job * 1000000}:{-(-FAILOVER_SEEDS_MIN // JOBS)}"
+    argv = [binary, "--seconds", FAILOVER_SECONDS, "--seeds", seeds]
+    status, output = run_logged(f"failover-seeds-{job}", argv, FAILOVER_SECONDS + BINARY_TIMEOUT_S)
+    print(tail(output))
+    if status == 0:
+        return Result(passed=1)
+    return Result(failed=1, notes=[f"seeds {seeds}: see build/logs/failover-seeds-{job}.log"])
+
+
+def run_mutants():
+    sys.path.insert(0, str(SOURCE / "tests" / "sim"))
+    mutants = importlib.import_module("mutants")
+    results = mutants.run_all(mutants.MUTANTS)
+    lost = [name for name, is_caught in results.items() if not is_caught]
+    notes = [f"mutant {name} was not caught" for name in lost]
+    return Result(passed=len(results) - len(lost), failed=len(lost), notes=notes)
+
+
+def simulate_failover():
+    """Scenarios, seeds, and whether the simulator would notice anything."""
+    result = build("release", "build/release/sim/failover")
+    if result.failed:
+        return result
+    result.add(count_scenarios())
+    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
+        for one in pool.map(run_seeds, range(JOBS)):
+            result.add(one)
+    result.add(run_mutants())
+    return result
+
+
+def layer_sim():
+    paths = {name: SOURCE / "build" / "release" / "unit" / name for name in SIMULATIONS}
+    result = build("release", *(path.relative_to(SOURCE) for path in paths.values()))
+    if result.failed:
+        return result
+    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
+        runs = [
+            pool.submit(run_binary, "release", paths[name], env)
+            for name, env in SIMULATIONS.items()
+        ]
+        for run in runs:
+            result.add(run.result())
+    result.add(simulate_failover())
+    return result
+
+
 def layer_clang():
     result = build("clang", "all", "tools")
     result.add(unit_tests("clang"))
@@ -188,52 +257,6 @@ def layer_fuzz():
     with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
         for one in pool.map(replay, names):
             result.add(one)
-    return result
-
-
-def count_scenarios():
-    """The scenarios with a script: each is a test."""
-    binary = SOURCE / "build" / "release" / "sim" / "failover"
-    status, output = run_logged("sim-scenarios", [binary, "--scenarios"], BINARY_TIMEOUT_S)
-    passed = len(re.findall(r"^ok     ", output, re.MULTILINE))
-    failed = re.findall(r"^FAILED (\S+):", output, re.MULTILINE)
-    if passed == 0 or (status != 0 and not failed):
-        failed.append(f"status {status}")
-    notes = [f"scenario {name}: see build/logs/sim-scenarios.log" for name in failed]
-    return Result(passed=passed, failed=len(failed), notes=notes)
-
-
-def run_seeds(job):
-    """As many drawn scenarios as fit into the time, one test for each process."""
-    binary = SOURCE / "build" / "release" / "sim" / "failover"
-    seeds = f"{1 + job * 1000000}:{-(-SIM_SEEDS_MIN // JOBS)}"
-    argv = [binary, "--seconds", SIM_SECONDS, "--seeds", seeds]
-    status, output = run_logged(f"sim-seeds-{job}", argv, SIM_SECONDS + BINARY_TIMEOUT_S)
-    print(tail(output))
-    if status == 0:
-        return Result(passed=1)
-    return Result(failed=1, notes=[f"seeds {seeds}: see build/logs/sim-seeds-{job}.log"])
-
-
-def run_mutants():
-    sys.path.insert(0, str(SOURCE / "tests" / "sim"))
-    mutants = importlib.import_module("mutants")
-    results = mutants.run_all(mutants.MUTANTS)
-    lost = [name for name, is_caught in results.items() if not is_caught]
-    notes = [f"mutant {name} was not caught" for name in lost]
-    return Result(passed=len(results) - len(lost), failed=len(lost), notes=notes)
-
-
-def layer_sim():
-    """Scenarios, seeds, and whether the simulator would notice anything."""
-    result = build("release", "build/release/sim/failover")
-    if result.failed:
-        return result
-    result.add(count_scenarios())
-    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
-        for one in pool.map(run_seeds, range(JOBS)):
-            result.add(one)
-    result.add(run_mutants())
     return result
 
 
@@ -277,9 +300,9 @@ def layer_net():
 LAYERS = {
     "build": layer_build,
     "unit": layer_unit,
+    "sim": layer_sim,
     "clang": layer_clang,
     "fuzz": layer_fuzz,
-    "sim": layer_sim,
     "asan": layer_asan,
     "net": layer_net,
 }

@@ -3,7 +3,7 @@
 # make check       every test; ends with "N passed, N failed, N skipped"
 # make check-unit  the unit tests only (VARIANT=asan: under ASan and UBSan)
 # make check-asan  the unit tests under ASan and UBSan, counted
-# make check-sim   the failover simulator only: scenarios, seeds, mutants
+# make check-sim   the simulations only
 # make check-net   the network tests only (root; ARGS="-k redirect -x" goes to pytest)
 # make demo        a cluster at work on this machine (KEEP=1 leaves it running)
 # make demo-stop   end what KEEP=1 left
@@ -45,12 +45,23 @@ check-net: programs tools
 	+@$(SUBMAKE) VARIANT=asan programs tools
 	@$(SUDO) env WAYPOST_BUILD=$(OUT) $(PYTEST) tests/net $(ARGS)
 
+# Without the libraries of the tests: who runs the demo need not have cmocka.
+ADDRWATCH := $(OUT)/tools/addrwatch
+$(ADDRWATCH): $(OUT)/obj/tests/tools/addrwatch.o $(OUT)/obj/tests/lib/captures.o $(LIB_COMMON) ; $(link)
+
 demo: deps
-	+@$(SUBMAKE) all
+	+@$(SUBMAKE) all $(ADDRWATCH)
 	@$(SUDO) env WAYPOST_BUILD=$(OUT) $(PYTHON) tests/demo.py $(if $(filter 1,$(KEEP)),--keep)
 
 demo-stop:
 	@$(SUDO) $(PYTHON) tests/demo.py --stop
+
+# What is preloaded into a program under test.
+PRELOADS := $(patsubst tests/preload/%.c,$(OUT)/tools/%.so,$(sort $(wildcard tests/preload/*.c)))
+tools: $(PRELOADS)
+$(OUT)/tools/%.so: tests/preload/%.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) $(CPPFLAGS_ALL) -std=c11 -O2 -g $(WARN) -fPIC -shared -o $@ $<
 
 # ---- fuzzing, long runs, figures -------------------------------------------
 

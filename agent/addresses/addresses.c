@@ -72,7 +72,7 @@ static void tell(struct addresses *a, const struct ownership_action *action)
 	a->events.tell(a->events.ctx, &m);
 }
 
-/* For good: what was set up there goes, before another member has the address. */
+/* For good: what was set up there goes. */
 static void lose(struct addresses *a, size_t index)
 {
 	a->lost_ms[index] = NEVER;
@@ -103,8 +103,9 @@ static void run(struct addresses *a, const struct ownership_action *action)
 		ask_keeper(a, action, true);
 		break;
 	case OWNERSHIP_KEEPER_REMOVE:
-		lose(a, action->index);
+		/* In this order: it may have thousands of SAs, whose routes go the same way. */
 		ask_keeper(a, action, false);
+		lose(a, action->index);
 		break;
 	case OWNERSHIP_NOTICE:
 		notice(a, action);

@@ -110,6 +110,7 @@ bool addresses_may_hold_any(const struct addresses *a)
 void addresses_fill_hello(struct addresses *a, struct msg_address *addresses,
 			  struct msg_hello *hello)
 {
+	ownership_hello(a->ownership);
 	for (size_t i = 0; i < a->setup->n_addresses; i++) {
 		addresses[i].held = addresses_is_held(a, i);
 		addresses[i].epoch = ownership_epoch(a->ownership, i);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "agent/keeper/keeper_exec.h"
+#include "agent/keeper/keeper_lock.h"
 
 #define MAIN_FD          3 /* of the socket, in the child */
 #define MESSAGES_PER_RUN 64
@@ -234,6 +235,10 @@ static int run_keeper(const struct keeper_conf *conf, const struct logger *lg)
 {
 	struct keeper k = { .conf = conf, .lg = lg };
 
+	if (conf->lock[0] != '\0' && keeper_lock_take(conf->lock) != 0) {
+		log_error(lg, LG_KEEPER, "cannot lock %s: %s", conf->lock, strerror(errno));
+		return 1;
+	}
 	if (drop_privileges(conf) != 0) {
 		log_error(lg, LG_KEEPER,
 			  "cannot drop privileges: %s (the keeper needs CAP_NET_ADMIN and "
@@ -285,6 +290,22 @@ static void set_buffers(int fd)
 		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 }
 
+/* What it says is the keeper's, which is not there yet. */
+static int clear_lock(const struct keeper_conf *conf, char why[KEEPER_TEXT_MAX])
+{
+	const struct logger lg = log_stderr(conf->log_level, "waypost-keeper");
+	pid_t killed;
+	int err;
+
+	if (conf->lock[0] == '\0')
+		return 0;
+	err = keeper_lock_clear(conf->lock, KEEPER_LOCK_WAIT_MS, &killed, why);
+	if (killed != 0)
+		log_warn(&lg, LG_KEEPER, "killed an earlier keeper that did not end, process %d",
+			 (int)killed);
+	return err;
+}
+
 int keeper_start(const struct keeper_conf *conf, struct keeper_process *out,
 		 char why[KEEPER_TEXT_MAX])
 {
@@ -292,6 +313,8 @@ int keeper_start(const struct keeper_conf *conf, struct keeper_process *out,
 	int fds[2];
 	pid_t pid;
 
+	if (err == 0)
+		err = clear_lock(conf, why);
 	if (err != 0)
 		return err;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) != 0) {

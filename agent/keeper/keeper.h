@@ -95,6 +95,8 @@ struct keeper_conf {
 	struct ip next_hops[KEEPER_NEXT_HOPS_MAX];
 	/* With KEEPER_CLAIM_HOOK: an absolute path. Run as hook claim|release ADDRESS EPOCH. */
 	char hook[KEEPER_PATH_MAX];
+	/* Held by the keeper for as long as it lives, see keeper_lock.h; empty: none. */
+	char lock[KEEPER_PATH_MAX];
 	char tun[IFNAMSIZ];  /* device that routes point at; may appear after the start */
 	uint32_t routes_max; /* prefixes at a time, at most KEEPER_ROUTES_MAX; 0: that many */
 	uid_t uid; /* the keeper runs as this user; 0: stays root, with two capabilities */
@@ -118,8 +120,9 @@ struct keeper_process {
 
 /*
  * Checks conf and forks the keeper. To be called by main while it is root, before it starts threads
- * or an event loop and before it reads secrets. In the child this never returns. The keeper first
- * removes what an earlier one left behind.
+ * or an event loop and before it reads secrets. In the child this never returns. An earlier keeper
+ * that is still there is waited for, and killed if it does not end (up to KEEPER_LOCK_WAIT_MS);
+ * then this one removes what that left behind.
  *
  * Returns 0, ERR_CONFIG or ERR_IO, with a sentence in why. What goes wrong in the child later is
  * logged there and seen here as the end of fd.

@@ -10,6 +10,7 @@
 #define QUEUE_MAX       16384 /* requests beside those that the socket holds */
 #define REPORTS_PER_RUN 256
 #define UNANSWERED_MAX  20 /* pings, that is one second */
+#define FLUSH_EACH      64 /* requests that wait */
 
 struct keeper_client {
 	uv_poll_t poll;
@@ -105,6 +106,12 @@ static int request(struct keeper_client *c, struct keeper_request r)
 	c->queue[(c->head + c->count) % c->cap] = r;
 	c->count++;
 	watch(c, true);
+	/*
+	 * In a burst the loop does not run: the keeper has to hear us all the same, and what it has
+	 * taken up makes room.
+	 */
+	if (c->count % FLUSH_EACH == 0)
+		flush(c);
 	return 0;
 }
 

@@ -14,11 +14,24 @@ static void forget_orders(struct ownership *o)
 	}
 }
 
+void ownership_hello(struct ownership *o)
+{
+	o->is_greeting = true;
+	for (size_t i = 0; i < o->n; i++) {
+		struct owned *a = &o->addresses[i];
+
+		/* It says so itself. */
+		if (a->hold == HOLD_ABSENT)
+			a->parting.is_due = false;
+	}
+}
+
 void ownership_welcome(struct ownership *o, uint64_t now_ms, uint8_t number, uint64_t epoch)
 {
 	if (o->is_connected)
 		forget_orders(o);
 	o->is_connected = true;
+	o->is_greeting = false;
 	o->number = number;
 	o->alone_ms = NEVER;
 	own_see_epoch(o, now_ms, epoch);
@@ -26,8 +39,8 @@ void ownership_welcome(struct ownership *o, uint64_t now_ms, uint8_t number, uin
 		struct owned *a = &o->addresses[i];
 
 		a->retry_ms = a->retry_gap_ms = 0;
+		/* It was not in our hello: the director is to order it, or somebody else. */
 		if (a->claim.state != CLAIM_NONE && a->claim.is_alone) {
-			/* Not in our hello: the director is to order it, or somebody else. */
 			a->claim.state = CLAIM_NONE;
 			own_let_go(o, a);
 		}
@@ -39,7 +52,7 @@ void ownership_disconnected(struct ownership *o, uint64_t now_ms)
 {
 	if (!o->is_connected)
 		return;
-	o->is_connected = false;
+	o->is_connected = o->is_greeting = false;
 	o->alone_ms = o->is_stopping ? NEVER : now_ms + OWNERSHIP_ALONE_MS;
 	forget_orders(o);
 }

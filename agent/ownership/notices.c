@@ -105,7 +105,7 @@ void ownership_notice(struct ownership *o, uint64_t now_ms, const struct mesh_ms
 	bool is_here;
 
 	if (notice->type != MESH_NOTICE || notice->number == o->number || notice->epoch == 0 ||
-	    notice->epoch > MSG_INT_MAX)
+	    !msg_epoch_is_credible(notice->epoch, o->max_epoch))
 		return;
 	own_see_epoch(o, now_ms, notice->epoch);
 	if (i == SIZE_MAX)

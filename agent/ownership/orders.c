@@ -116,7 +116,7 @@ static void finish_claim(struct ownership *o, uint64_t now_ms, struct owned *a)
 	a->retry_gap_ms = 0;
 	o->is_changed = true;
 	if (a->claim.is_alone) {
-		a->parting.is_due = false; /* it is back before anybody was told */
+		a->parting.is_due = false; /* a hello that is on its way is right again */
 		own_event(o, "it was ours and no director has been there", "took %s",
 			  ip_format(&a->ip, text));
 	} else if (a->claim.is_told) {
@@ -147,13 +147,13 @@ void own_settle(struct ownership *o, uint64_t now_ms, struct owned *a)
 		return;
 	if (a->claim.state == CLAIM_FAILED)
 		refuse_claim(o, a, a->claim.code, a->claim.why);
-	/* Without a director it is said to the next one, whose hello may have said that it is held. */
-	if (a->parting.is_due && a->hold == HOLD_ABSENT && o->is_connected &&
-	    a->parting.ticket <= o->done_ticket) {
+	if (a->parting.is_due && a->hold == HOLD_ABSENT && a->parting.ticket <= o->done_ticket) {
 		struct order order = { a->parting.id, &a->ip, a->epoch };
 
-		a->parting.is_due = false;
-		say_released(o, &order, a->parting.why);
+		/* Without a director the next hello says it. */
+		a->parting.is_due = o->is_greeting;
+		if (o->is_connected)
+			say_released(o, &order, a->parting.why);
 	}
 	if (is_ready && a->hold == HOLD_HELD)
 		finish_claim(o, now_ms, a);

@@ -112,6 +112,11 @@ void ownership_free(struct ownership *o);
  * order is given up: our hello did not say that it is held.
  */
 void ownership_welcome(struct ownership *o, uint64_t now_ms, uint8_t number, uint64_t epoch);
+/*
+ * A hello that says what is held has just been made. What is let go of from now on until the
+ * welcome is told after that: the hello is out of date then.
+ */
+void ownership_hello(struct ownership *o);
 /* The connection is lost: orders under way go on, their answers are for nobody. */
 void ownership_disconnected(struct ownership *o, uint64_t now_ms);
 /* Without a director so far, under the number of last time: from now on it may be alone. */

@@ -94,6 +94,7 @@ struct ownership {
 	uint64_t max_epoch;
 	uint8_t number; /* 0: not known yet */
 	bool is_connected;
+	bool is_greeting; /* a hello is on its way, and not answered yet */
 	bool is_able;
 	bool is_stopping;
 	char unable_why[KEEPER_TEXT_MAX];

@@ -181,6 +181,8 @@ static int fill_responder(const struct agent_conf *conf, struct setup *s)
 		.cookie_above = conf->ike.cookie_above,
 		.half_open_timeout_ms = conf->ike.half_open_timeout_s * 1000,
 		.dpd_ms = conf->ike.dpd_s * 1000,
+		.rekey_ike_ms = conf->ike.rekey_ike_s * 1000,
+		.fragment_size = (uint16_t)conf->ike.fragment_size,
 		.force_encap = true, /* the TUN data plane sends nothing else */
 	};
 	for (size_t i = 0; i < conf->ike.n_proposals && i < POLICY_MAX_SUITES; i++)
@@ -199,6 +201,10 @@ static int fill_connections(const struct agent_conf *conf, struct setup *s)
 		struct policy_connection *p = &s->connections[i];
 
 		p->name = c->name;
+		p->unique = c->unique;
+		p->rekey_child_ms = c->rekey_child_s * 1000;
+		p->rekey_octets = (uint64_t)c->rekey_mib << 20;
+		p->rekey_packets = c->rekey_packets;
 		for (size_t k = 0; k < c->n_esp_proposals && k < POLICY_MAX_SUITES; k++)
 			p->suites[p->n_suites++] = c->esp_proposals[k];
 		fill_selectors(&p->local, c->local_ts, c->n_local_ts);

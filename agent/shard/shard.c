@@ -75,17 +75,39 @@ static void send_ike(struct shard *s, const struct path *path, struct bytes mess
 	udp_send(u, NULL, &path->remote, message);
 }
 
+/* RFC 3948, 2.3: for the NAT that we are behind. */
+static void send_keepalive(struct shard *s, const struct path *path)
+{
+	static const uint8_t octet = 0xff;
+	struct udp *u = socket_of(s, &path->local);
+
+	if (u != NULL)
+		udp_send(u, NULL, &path->remote, (struct bytes){ &octet, 1 });
+}
+
 static void add_child(struct shard *s, const struct action *a)
 {
 	struct ts_list inner = a->child.ts_remote;
 	uint64_t id = a->child_id;
 	const struct policy_connection *connection = a->connection;
+	bool is_outbound = !a->child.is_inbound_only;
 	int err = esp_set_add(s->esp, &a->child);
 
 	/* The action is gone after the next call: what is needed of it was copied. */
 	responder_child_result(s->responder, now_ms(), id, err);
-	if (err == 0)
+	if (err == 0 && is_outbound)
 		s->events.child_up(s->events.ctx, id, connection, &inner);
+}
+
+/* The return path follows what is sent on, not what only receives. */
+static void turn_child(struct shard *s, const struct action *a)
+{
+	if (esp_set_outbound(s->esp, a->child_id, a->is_outbound) != 0) {
+		log_warn(s->lg, LG_ESP, "cannot turn a Child SA %s", a->is_outbound ? "on" : "off");
+		return;
+	}
+	if (a->is_outbound)
+		s->events.child_up(s->events.ctx, a->child_id, a->connection, &a->child.ts_remote);
 }
 
 static void remove_child(struct shard *s, uint64_t id)
@@ -100,6 +122,9 @@ static void run_action(struct shard *s, const struct action *a)
 	case ACTION_SEND:
 		send_ike(s, &a->path, a->message);
 		break;
+	case ACTION_KEEPALIVE:
+		send_keepalive(s, &a->path);
+		break;
 	case ACTION_CHILD_ADD:
 		add_child(s, a);
 		break;
@@ -109,6 +134,11 @@ static void run_action(struct shard *s, const struct action *a)
 	case ACTION_CHILD_MOVE:
 		if (esp_set_update_remote(s->esp, a->child_id, &a->path.remote) != 0)
 			log_warn(s->lg, LG_ESP, "a Child SA to be moved is not there");
+		break;
+	case ACTION_CHILD_OUTBOUND:
+		turn_child(s, a);
+		break;
+	case ACTION_PEER_FAILED: /* of initiators */
 		break;
 	case ACTION_PEER_UP:
 	case ACTION_PEER_CHANGED:
@@ -150,10 +180,19 @@ static void on_expiry(uv_timer_t *timer)
 	drain(s);
 }
 
+static void tell_usage(void *ctx, uint64_t id, const struct esp_stats *stats)
+{
+	struct shard *s = ctx;
+
+	responder_child_usage(s->responder, now_ms(), id, stats);
+}
+
 static void on_trim(uv_timer_t *timer)
 {
 	struct shard *s = timer->data;
 
+	esp_set_each(s->esp, tell_usage, s);
+	drain(s);
 	esp_set_trim(s->esp, now_ms(), TRIM_IDLE_MS);
 }
 
@@ -173,8 +212,7 @@ static void take_esp(struct shard *s, const struct endpoint *remote, struct byte
 	} else {
 		s->traffic.dropped_tun++;
 	}
-	responder_child_heard(s->responder, now_ms(), id, is_moved ? remote : NULL);
-	if (is_moved)
+	if (responder_child_heard(s->responder, now_ms(), id, is_moved ? remote : NULL))
 		drain(s);
 }
 

@@ -24,7 +24,7 @@ struct shard_events {
 	void (*child_down)(void *ctx, uint64_t child_id);
 	/* ACTION_PEER_*; reason is of PEER_DOWN. */
 	void (*peer)(void *ctx, enum action_type what, const struct peer_info *peer,
-		     enum responder_reason reason);
+		     enum ike_reason reason);
 	/* The TUN device was deleted: the shard carries no traffic any more. */
 	void (*lost)(void *ctx);
 	void *ctx;

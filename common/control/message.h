@@ -26,6 +26,19 @@
 /* Integers are 0 to 2^53 - 1 unless said otherwise, so that every JSON library can hold them. */
 #define MSG_INT_MAX (((uint64_t)1 << 53) - 1)
 
+/*
+ * Epochs begin at the seconds since 1970 and count orders. Whoever says that he has heard of one
+ * that is beyond all that can be, and far beyond what is known here, is not believed: after it
+ * there would soon be none left, for the whole cluster and for good.
+ */
+#define MSG_EPOCH_USUAL ((uint64_t)1 << 40)
+#define MSG_EPOCH_LEAP  ((uint64_t)1 << 24)
+
+static inline bool msg_epoch_is_credible(uint64_t epoch, uint64_t known)
+{
+	return epoch <= MSG_EPOCH_USUAL || epoch <= known || epoch - known <= MSG_EPOCH_LEAP;
+}
+
 #define MSG_TEXT_MAX       255 /* octets of identities and reasons */
 #define MSG_ADDRESSES_MAX  64  /* addresses of a member */
 #define MSG_RING_IDS_MAX   64

@@ -24,6 +24,7 @@ struct esp_child {
 	struct endpoint remote;
 	struct ts_list ts_local;  /* the protected network's side */
 	struct ts_list ts_remote; /* the peer's side */
+	bool is_inbound_only;     /* sends nothing until esp_set_outbound() says so */
 };
 
 struct esp_stats {
@@ -71,6 +72,17 @@ MUST_USE int esp_set_query(const struct esp_set *set, uint64_t id, struct esp_st
 MUST_USE int esp_set_update_remote(struct esp_set *set, uint64_t id, const struct endpoint *remote);
 
 /*
+ * Whether packets may leave by this SA. Turned on it is the newest of all, as if it were added now.
+ * Where IKE rekeys, what is sent changes over when the peer is known to receive (RFC 7296, 2.8).
+ * ERR_NOT_FOUND, ERR_NO_MEMORY (then it is as it was).
+ */
+MUST_USE int esp_set_outbound(struct esp_set *set, uint64_t id, bool is_on);
+
+/* All SAs, in no particular order; visit must not change the set. */
+void esp_set_each(const struct esp_set *set,
+		  void (*visit)(void *ctx, uint64_t id, const struct esp_stats *stats), void *ctx);
+
+/*
  * Drops cipher contexts of directions without traffic for idle_ms and returns how many; the keys
  * stay, and the next packet makes the context again. Walks all SAs: call it every few seconds.
  */
@@ -93,10 +105,10 @@ enum esp_verdict esp_inbound(struct esp_set *set, uint64_t now_ms, const struct 
 
 /*
  * inner: an IPv4 or IPv6 packet from the protected side, ESP_MALFORMED if it is none. Picks the SA
- * whose selectors match (local has the source, remote the destination); the newest added wins
- * where several do. On ESP_OK *packet is a view of out (cap octets, not overlapping inner), to be
- * sent over UDP from *local to *remote. Hop limit, DSCP and ECN of the outer header are not seen
- * here: see README.md.
+ * whose selectors match (local has the source, remote the destination); the one added, or turned
+ * on by esp_set_outbound(), last wins where several do. On ESP_OK *packet is a view of out (cap
+ * octets, not overlapping inner), to be sent over UDP from *local to *remote. Hop limit, DSCP and
+ * ECN of the outer header are not seen here: see README.md.
  */
 enum esp_verdict esp_outbound(struct esp_set *set, uint64_t now_ms, struct bytes inner,
 			      uint8_t *out, size_t cap, struct bytes *packet,

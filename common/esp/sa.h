@@ -27,7 +27,8 @@ struct esp_rule {
 
 struct esp_sa {
 	uint64_t id;
-	uint64_t serial; /* order of adding: larger is newer */
+	uint64_t serial;  /* order of adding or turning on: larger is newer */
+	bool is_outbound; /* its rules are in the index */
 	uint32_t spi_in, spi_out;
 	const struct encr_alg *encr;
 	uint8_t key_in[ENCR_KEY_MAX], key_out[ENCR_KEY_MAX];

@@ -41,10 +41,26 @@ struct esp_sa *esp_set_find_spi(const struct esp_set *set, uint32_t spi)
 	return sa;
 }
 
-/* Into all three tables or none. */
-static int link_sa(struct esp_set *set, struct esp_sa *sa)
+/* In the index are those that may send; none if there is no memory. */
+static int turn_on(struct esp_set *set, struct esp_sa *sa)
 {
 	int err = index_add(&set->index, sa);
+
+	sa->is_outbound = err == 0;
+	return err;
+}
+
+static void turn_off(struct esp_set *set, struct esp_sa *sa)
+{
+	if (sa->is_outbound)
+		index_remove(&set->index, sa);
+	sa->is_outbound = false;
+}
+
+/* Into all three tables or none. */
+static int link_sa(struct esp_set *set, struct esp_sa *sa, bool is_outbound)
+{
+	int err = is_outbound ? turn_on(set, sa) : 0;
 
 	if (err != 0)
 		return err;
@@ -58,7 +74,7 @@ static int link_sa(struct esp_set *set, struct esp_sa *sa)
 out_id:
 	HASH_DELETE(by_id, set->by_id, sa);
 out_index:
-	index_remove(&set->index, sa);
+	turn_off(set, sa);
 	return ERR_NO_MEMORY;
 }
 
@@ -66,7 +82,7 @@ static void remove_sa(struct esp_set *set, struct esp_sa *sa)
 {
 	HASH_DELETE(by_spi, set->by_spi, sa);
 	HASH_DELETE(by_id, set->by_id, sa);
-	index_remove(&set->index, sa);
+	turn_off(set, sa);
 	sa_free(sa);
 }
 
@@ -93,7 +109,7 @@ int esp_set_add(struct esp_set *set, const struct esp_child *child)
 	err = sa_new(child, set->last_serial + 1, &sa);
 	if (err != 0)
 		return err;
-	err = link_sa(set, sa);
+	err = link_sa(set, sa, !child->is_inbound_only);
 	if (err != 0) {
 		sa_free(sa);
 		return err;
@@ -130,6 +146,33 @@ int esp_set_update_remote(struct esp_set *set, uint64_t id, const struct endpoin
 		return ERR_NOT_FOUND;
 	sa->remote = *remote;
 	return 0;
+}
+
+int esp_set_outbound(struct esp_set *set, uint64_t id, bool is_on)
+{
+	struct esp_sa *sa = esp_set_find(set, id);
+	int err;
+
+	if (sa == NULL)
+		return ERR_NOT_FOUND;
+	if (sa->is_outbound == is_on)
+		return 0;
+	if (!is_on) {
+		turn_off(set, sa);
+		return 0;
+	}
+	sa->serial = set->last_serial + 1;
+	err = turn_on(set, sa);
+	if (err == 0)
+		set->last_serial++;
+	return err;
+}
+
+void esp_set_each(const struct esp_set *set,
+		  void (*visit)(void *ctx, uint64_t id, const struct esp_stats *stats), void *ctx)
+{
+	for (const struct esp_sa *sa = set->by_id; sa != NULL; sa = sa->by_id.next)
+		visit(ctx, sa->id, &sa->stats);
 }
 
 size_t esp_set_trim(struct esp_set *set, uint64_t now_ms, uint64_t idle_ms)

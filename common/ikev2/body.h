@@ -108,6 +108,9 @@ bool ts_intersect(const struct ts *a, const struct ts *b, struct ts *out);
 MUST_USE int ts_narrow(const struct ts_list *offer, const struct ts_list *policy,
 		       struct ts_list *out);
 
+/* True if each selector of inner lies within one of outer. */
+bool ts_is_within(const struct ts_list *inner, const struct ts_list *outer);
+
 #define TS_TEXT_MAX 128
 const char *ts_format(const struct ts *ts, char out[TS_TEXT_MAX]);
 

@@ -46,28 +46,56 @@ static int keys_expand(struct crypto *c, const struct ike_suite *suite, struct b
 	return 0;
 }
 
-int ike_keys_derive(struct crypto *c, const struct ike_suite *suite, struct bytes ni,
-		    struct bytes nr, struct bytes g_ir, uint64_t spi_i, uint64_t spi_r,
-		    struct ike_keys *out)
-{
+/* Ni | Nr | SPIi | SPIr, of which the nonces alone are a part. */
+struct seed {
 	uint8_t buf[2 * NONCE_MAX + 2 * SPI_SIZE];
-	struct wr w = wr_init(buf, sizeof(buf));
-	AUTO_KEY skeyseed = { .len = prf_size(suite->prf->id) };
-	struct bytes nonces, seed;
-	int err;
+	struct bytes nonces, all;
+};
+
+static int seed_make(struct seed *s, struct bytes ni, struct bytes nr, uint64_t spi_i,
+		     uint64_t spi_r)
+{
+	struct wr w = wr_init(s->buf, sizeof(s->buf));
 
 	if (ni.len > NONCE_MAX || nr.len > NONCE_MAX)
 		return ERR_VALUE;
 	wr_bytes(&w, ni);
 	wr_bytes(&w, nr);
-	nonces = (struct bytes){ buf, w.len };
+	s->nonces = (struct bytes){ s->buf, w.len };
 	wr_u64(&w, spi_i);
 	wr_u64(&w, spi_r);
-	err = wr_finish(&w, &seed);
+	return wr_finish(&w, &s->all);
+}
+
+int ike_keys_derive(struct crypto *c, const struct ike_suite *suite, struct bytes ni,
+		    struct bytes nr, struct bytes g_ir, uint64_t spi_i, uint64_t spi_r,
+		    struct ike_keys *out)
+{
+	AUTO_KEY skeyseed = { .len = prf_size(suite->prf->id) };
+	struct seed seed;
+	int err = seed_make(&seed, ni, nr, spi_i, spi_r);
+
 	if (err == 0)
-		err = prf_compute(c, suite->prf->id, nonces, &g_ir, 1, skeyseed.data);
+		err = prf_compute(c, suite->prf->id, seed.nonces, &g_ir, 1, skeyseed.data);
 	if (err == 0)
-		err = keys_expand(c, suite, key_bytes(&skeyseed), seed, out);
+		err = keys_expand(c, suite, key_bytes(&skeyseed), seed.all, out);
+	return err;
+}
+
+int ike_keys_rekey(struct crypto *c, enum prf_id old_prf, struct bytes old_sk_d,
+		   const struct ike_suite *suite, struct bytes ni, struct bytes nr,
+		   struct bytes g_ir, uint64_t spi_i, uint64_t spi_r, struct ike_keys *out)
+{
+	const struct bytes parts[] = { g_ir, ni, nr };
+	AUTO_KEY skeyseed = { .len = prf_size(old_prf) };
+	struct seed seed;
+	int err = seed_make(&seed, ni, nr, spi_i, spi_r);
+
+	if (err == 0)
+		err = prf_compute(c, old_prf, old_sk_d, parts, sizeof(parts) / sizeof(parts[0]),
+				  skeyseed.data);
+	if (err == 0)
+		err = keys_expand(c, suite, key_bytes(&skeyseed), seed.all, out);
 	return err;
 }
 

@@ -29,6 +29,15 @@ MUST_USE int ike_keys_derive(struct crypto *c, const struct ike_suite *suite, st
 			     struct ike_keys *out);
 
 /*
+ * The same for an IKE SA that replaces another one (RFC 7296, 2.18): SKEYSEED = prf(SK_d (old),
+ * g^ir (new) | Ni | Nr) with the old SA's prf; all else with the new one's.
+ */
+MUST_USE int ike_keys_rekey(struct crypto *c, enum prf_id old_prf, struct bytes old_sk_d,
+			    const struct ike_suite *suite, struct bytes ni, struct bytes nr,
+			    struct bytes g_ir, uint64_t spi_i, uint64_t spi_r,
+			    struct ike_keys *out);
+
+/*
  * KEYMAT = prf+(SK_d, [g^ir(new)] | Ni | Nr), prf that of the IKE SA. g_ir empty if the exchange
  * had no KE.
  */

@@ -207,6 +207,24 @@ int ts_narrow(const struct ts_list *offer, const struct ts_list *policy, struct 
 	return 0;
 }
 
+static bool is_covered(const struct ts *ts, const struct ts_list *list)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		if (ts_covers(&list->items[i], ts))
+			return true;
+	}
+	return false;
+}
+
+bool ts_is_within(const struct ts_list *inner, const struct ts_list *outer)
+{
+	for (size_t i = 0; i < inner->n; i++) {
+		if (!is_covered(&inner->items[i], outer))
+			return false;
+	}
+	return true;
+}
+
 const char *ts_format(const struct ts *ts, char out[TS_TEXT_MAX])
 {
 	char range[RANGE_TEXT_MAX];

@@ -67,6 +67,22 @@ static int check_addresses(const struct registry *r, const struct member *m,
 	return 0;
 }
 
+/* A file of the agent that was damaged, or worse. */
+static int check_epochs(const struct control *c, const struct msg_hello *hello, struct errtext *why)
+{
+	uint64_t known = c->events.epoch != NULL ? c->events.epoch(c->events.ctx) : 0;
+	bool is_credible = msg_epoch_is_credible(hello->max_epoch, known);
+
+	for (size_t i = 0; i < hello->n_addresses; i++)
+		is_credible =
+		    is_credible && msg_epoch_is_credible(hello->addresses[i].epoch, known);
+	if (is_credible)
+		return 0;
+	errtext_set(why,
+		    "it knows of epochs that cannot be: remove agent.json in its state folder");
+	return ERR_VALUE;
+}
+
 /* ---- what it is told ---- */
 
 static void fill_members(const struct control *c, struct msg_member members[PLACEMENT_MAX_MEMBERS])
@@ -193,6 +209,8 @@ static int judge(struct session *s, const struct message *m, const char **code, 
 	}
 	if (check_addresses(c->registry, registry_get(c->registry, s->member), &m->hello, why) != 0)
 		return ERR_CONFIG;
+	if (check_epochs(c, &m->hello, why) != 0)
+		return ERR_VALUE;
 	*code = MSG_CODE_BAD_STATE;
 	errtext_set(why, "no key for heartbeats");
 	return tls_stream_export(s->stream, HEARTBEAT_KEY_LABEL, (struct bytes){ NULL, 0 }, s->key,

@@ -35,7 +35,7 @@ void coordinator_claimed(struct coordinator *c, uint64_t now_ms, size_t member, 
 	char why[COORDINATOR_WHY_MAX], what[64];
 
 	coord_begin(c, now_ms);
-	coord_note_epoch(c, m->epoch);
+	coord_hear_epoch(c, m->epoch);
 	if (a != NULL && a->state == ADDRESS_CLAIMING && is_answer(&a->order, member, id)) {
 		snprintf(why, sizeof(why), "claimed under epoch %llu, %llu ms after the order",
 			 (unsigned long long)a->order.epoch,
@@ -104,7 +104,7 @@ void coordinator_refused(struct coordinator *c, uint64_t now_ms, size_t member, 
 	struct coord_address *a = coord_find(c, &m->address);
 
 	coord_begin(c, now_ms);
-	coord_note_epoch(c, m->max_epoch);
+	coord_hear_epoch(c, m->max_epoch);
 	if (a == NULL)
 		;
 	else if (a->state == ADDRESS_CLAIMING && is_answer(&a->order, member, id))
@@ -151,7 +151,7 @@ void coordinator_released(struct coordinator *c, uint64_t now_ms, size_t member,
 	char why[COORDINATOR_WHY_MAX];
 
 	coord_begin(c, now_ms);
-	coord_note_epoch(c, m->epoch);
+	coord_hear_epoch(c, m->epoch);
 	if (a == NULL) {
 		coord_review(c);
 		return;

@@ -135,6 +135,12 @@ void coord_note_epoch(struct coordinator *c, uint64_t epoch)
 		c->max_epoch = epoch;
 }
 
+void coord_hear_epoch(struct coordinator *c, uint64_t epoch)
+{
+	if (msg_epoch_is_credible(epoch, c->max_epoch))
+		coord_note_epoch(c, epoch);
+}
+
 /* Whether and since when it could take addresses; one that can now is worth another attempt. */
 static void review_ability(struct coordinator *c, size_t i)
 {

@@ -196,6 +196,8 @@ struct coordinator {
 struct coord_address *coord_find(struct coordinator *c, const struct ip *ip);
 const char *coord_name(const struct coordinator *c, size_t member); /* "nobody" for NONE */
 void coord_note_epoch(struct coordinator *c, uint64_t epoch);
+/* The same if a member says so, who may be wrong. */
+void coord_hear_epoch(struct coordinator *c, uint64_t epoch);
 /* Starts every event. True: the director itself did not run, and all were given more time. */
 bool coord_begin(struct coordinator *c, uint64_t now_ms);
 /* Everything that is due, at the end of every event. */

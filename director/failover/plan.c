@@ -30,7 +30,7 @@ bool coord_is_able(const struct coordinator *c, size_t member)
 
 bool coord_can(const struct coord_address *a, size_t member)
 {
-	return !a->is_fixed && coord_set_has(&a->can, member);
+	return coord_set_has(&a->can, member) && (!a->is_fixed || member == a->home);
 }
 
 bool coord_owns(const struct coord_address *a, size_t member)

@@ -139,7 +139,8 @@ static void take_entry(struct coordinator *c, struct coord_address *a, size_t me
 {
 	bool is_own = e != NULL && e->claim == MSG_CLAIM_NONE && a->home == member;
 
-	if (is_possible(e))
+	/* With claim none its keeper looks, by order, whether the operator put it there. */
+	if (is_possible(e) || is_own)
 		coord_set_add(&a->can, member);
 	else
 		coord_set_remove(&a->can, member);
@@ -150,7 +151,7 @@ static void take_entry(struct coordinator *c, struct coord_address *a, size_t me
 		take_not_held(c, a, member);
 		return;
 	}
-	coord_note_epoch(c, e->epoch);
+	coord_hear_epoch(c, e->epoch);
 	coord_hold(c, a, member, e->epoch, is_own);
 	if (a->owner != member)
 		return;
@@ -175,7 +176,7 @@ void coordinator_hello(struct coordinator *c, uint64_t now_ms, size_t member,
 	}
 	m->has_said_hello = true;
 	m->mesh = *mesh;
-	coord_note_epoch(c, max_epoch);
+	coord_hear_epoch(c, max_epoch);
 	for (size_t k = 0; k < c->n; k++) {
 		struct coord_address *a = &c->addresses[k];
 

@@ -143,7 +143,10 @@ static void judge(struct coordinator *c, size_t i)
 		break;
 	case COORD_UNKNOWN:
 		if (is_judgeable(c, i))
-			tell(c, i, "nothing is known", "nothing is decided");
+			tell(c, i, "nothing is known",
+			     c->conf.n_witnesses == 0
+				 ? "nothing is decided; there is no failover.witness"
+				 : "nothing is decided");
 		break;
 	case COORD_NEITHER:
 		if (is_judgeable(c, i))

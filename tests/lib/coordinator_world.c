@@ -11,7 +11,7 @@ struct world world;
 
 #define SPIN_MAX 8 /* calls at one point in time */
 
-struct ip world_ip(size_t address)
+struct ip cluster_ip(size_t address)
 {
 	struct ip ip = { .family = IP_V4, .octets = { 192, 0, 2, 0 } };
 
@@ -26,7 +26,7 @@ static size_t address_of(const struct ip *ip)
 
 /* ---- start and end ---- */
 
-void world_reset(size_t n_members)
+void cluster_reset(size_t n_members)
 {
 	world = (struct world){
 		.conf = {
@@ -47,19 +47,19 @@ void world_reset(size_t n_members)
 	for (size_t i = 0; i < n_members; i++) {
 		world.members[i].agent = MSG_SEEN_YES;
 		world.members[i].link = MSG_SEEN_YES;
-		(void)world_add_address(i);
+		(void)cluster_add_address(i);
 		world.records[i].owner = i;
 		world.records[i].epoch = 900 + i;
 	}
 }
 
-size_t world_add_address(size_t home)
+size_t cluster_add_address(size_t home)
 {
 	size_t i = world.n_addresses++;
 
 	assert_true(i < WORLD_ADDRESSES);
 	world.records[i] = (struct coordinator_record){
-		.ip = world_ip(i),
+		.ip = cluster_ip(i),
 		.owner = home,
 		.epoch = 900 + i,
 	};
@@ -71,7 +71,7 @@ static size_t home_of(size_t address)
 	return coordinator_get(world.coordinator, address)->home;
 }
 
-void world_start(void)
+void cluster_start(void)
 {
 	const struct registry_conf conf = { .suspect_ms = world.conf.suspect_ms };
 	/* The home member of an address outlives restarts: it is what was said first. */
@@ -81,7 +81,7 @@ void world_start(void)
 		homes[i] = world.coordinator != NULL ? home_of(i)
 			   : i < world.n_members     ? i
 						     : world.records[i].owner;
-	world_stop();
+	cluster_stop();
 	world.n_waiting = 0;
 	world.registry = registry_new(&conf);
 	assert_non_null(world.registry);
@@ -91,7 +91,7 @@ void world_start(void)
 		struct member m = { .number = (uint8_t)(i + 1), .n_home = 1, .weight = 100 };
 
 		snprintf(m.name, sizeof(m.name), "m%zu", i + 1);
-		m.home[0] = world_ip(i);
+		m.home[0] = cluster_ip(i);
 		assert_int_equal(registry_add(world.registry, &m), 0);
 		world.members[i].session = 0;
 	}
@@ -99,10 +99,10 @@ void world_start(void)
 		assert_int_equal(coordinator_add(world.coordinator, homes[i], &world.records[i]),
 				 0);
 	coordinator_start(world.coordinator, world.now, world.epoch, world.is_paused);
-	world_pump();
+	cluster_pump();
 }
 
-void world_stop(void)
+void cluster_stop(void)
 {
 	coordinator_free(world.coordinator);
 	registry_free(world.registry);
@@ -116,14 +116,14 @@ static const struct endpoint *mesh_of(size_t member)
 {
 	static struct endpoint mesh;
 
-	mesh.ip = world_ip(100 + member);
+	mesh.ip = cluster_ip(100 + member);
 	mesh.port = 7401;
 	return &mesh;
 }
 
-void world_hello(size_t member)
+void cluster_hello(size_t member)
 {
-	struct world_member *m = &world.members[member];
+	struct cluster_member *m = &world.members[member];
 	const struct registry_hello hello = {
 		.boot_id = 1, .version = "1", .dataplane = "tun", .capacity = 1000
 	};
@@ -137,10 +137,10 @@ void world_hello(size_t member)
 		if (!is_home && m->has_no_adopt)
 			continue;
 		list[n++] = (struct msg_address){
-			.address = world_ip(i),
+			.address = cluster_ip(i),
 			.link = "eth0",
 			.claim = is_home && m->is_fixed ? MSG_CLAIM_NONE : MSG_CLAIM_L2,
-			.held = m->held[i] != 0 || (is_home && m->is_fixed),
+			.held = m->held[i] != 0 || (is_home && m->is_fixed && !m->is_unseen),
 			.epoch = m->held[i],
 		};
 	}
@@ -148,78 +148,78 @@ void world_hello(size_t member)
 	registry_hello(world.registry, world.now, member, m->session, &hello, &is_reboot);
 	coordinator_hello(world.coordinator, world.now, member, list, n, m->max_epoch,
 			  mesh_of(member));
-	world_pump();
+	cluster_pump();
 }
 
-void world_beat(size_t member)
+void cluster_beat(size_t member)
 {
-	const struct world_member *m = &world.members[member];
+	const struct cluster_member *m = &world.members[member];
 	const struct member_load load = { .takes_new = !m->is_unable, .is_unable = m->is_unable };
 
 	registry_heartbeat(world.registry, world.now, member, m->session, &load);
 	coordinator_heartbeat(world.coordinator, world.now, member);
-	world_pump();
+	cluster_pump();
 }
 
-void world_join(size_t member)
+void cluster_join(size_t member)
 {
-	world_hello(member);
+	cluster_hello(member);
 	world.members[member].is_beating = true;
-	world_beat(member);
+	cluster_beat(member);
 }
 
-void world_begin(size_t n_members)
+void cluster_begin(size_t n_members)
 {
 	if (world.n_members == 0)
-		world_reset(n_members);
-	world_start();
+		cluster_reset(n_members);
+	cluster_start();
 	for (size_t i = 0; i < n_members; i++)
-		world_join(i);
-	world_run(500);
+		cluster_join(i);
+	cluster_run(500);
 	for (size_t i = 0; i < world.n_addresses; i++)
-		world_expect_owner(i, home_of(i));
-	world_forget();
+		cluster_expect_owner(i, home_of(i));
+	cluster_forget();
 }
 
-void world_disconnect(size_t member)
+void cluster_disconnect(size_t member)
 {
-	struct world_member *m = &world.members[member];
+	struct cluster_member *m = &world.members[member];
 
 	registry_disconnected(world.registry, world.now, member, m->session, "reset by peer");
 	m->session = 0;
 	coordinator_disconnected(world.coordinator, world.now, member);
-	world_pump();
+	cluster_pump();
 }
 
-void world_bye(size_t member, bool releases)
+void cluster_bye(size_t member, bool releases)
 {
-	struct world_member *m = &world.members[member];
+	struct cluster_member *m = &world.members[member];
 	struct ip released[WORLD_ADDRESSES];
 	size_t n = 0;
 
 	for (size_t i = 0; releases && i < world.n_addresses; i++) {
 		if (m->held[i] != 0)
-			released[n++] = world_ip(i);
+			released[n++] = cluster_ip(i);
 		m->held[i] = 0;
 	}
 	registry_bye(world.registry, world.now, member, m->session, "maintenance");
 	m->session = 0;
 	m->is_beating = false;
 	coordinator_bye(world.coordinator, world.now, member, released, n);
-	world_pump();
+	cluster_pump();
 }
 
-void world_gone(size_t member)
+void cluster_gone(size_t member)
 {
 	memset(world.members[member].held, 0, sizeof(world.members[member].held));
 	world.members[member].is_beating = false;
 	coordinator_gone(world.coordinator, world.now, member);
-	world_pump();
+	cluster_pump();
 }
 
-void world_kill(size_t member)
+void cluster_kill(size_t member)
 {
-	struct world_member *m = &world.members[member];
+	struct cluster_member *m = &world.members[member];
 
 	m->is_beating = false;
 	m->is_mute_prober = true;
@@ -229,9 +229,9 @@ void world_kill(size_t member)
 	memset(m->held, 0, sizeof(m->held));
 }
 
-void world_revive(size_t member)
+void cluster_revive(size_t member)
 {
-	struct world_member *m = &world.members[member];
+	struct cluster_member *m = &world.members[member];
 
 	m->is_mute_prober = false;
 	m->obedience = WORLD_OBEYS;
@@ -239,28 +239,28 @@ void world_revive(size_t member)
 	m->link = MSG_SEEN_YES;
 }
 
-void world_let_go(size_t member, size_t address, const char *why)
+void cluster_let_go(size_t member, size_t address, const char *why)
 {
-	const struct msg_released released = { world_ip(address),
+	const struct msg_released released = { cluster_ip(address),
 					       world.members[member].held[address], why };
 
 	world.members[member].held[address] = 0;
 	coordinator_released(world.coordinator, world.now, member, 0, &released);
-	world_pump();
+	cluster_pump();
 }
 
-void world_claimed(size_t member, size_t address, uint64_t id, uint64_t epoch)
+void cluster_claimed(size_t member, size_t address, uint64_t id, uint64_t epoch)
 {
-	const struct msg_claimed m = { world_ip(address), epoch };
+	const struct msg_claimed m = { cluster_ip(address), epoch };
 
 	world.members[member].held[address] = epoch;
 	coordinator_claimed(world.coordinator, world.now, member, id, &m);
 }
 
-void world_refused(size_t member, size_t address, uint64_t id, const char *code)
+void cluster_refused(size_t member, size_t address, uint64_t id, const char *code)
 {
 	const struct msg_refused m = {
-		.address = world_ip(address),
+		.address = cluster_ip(address),
 		.max_epoch = world.members[member].max_epoch,
 		.code = code,
 		.why = "for a test",
@@ -269,16 +269,16 @@ void world_refused(size_t member, size_t address, uint64_t id, const char *code)
 	coordinator_refused(world.coordinator, world.now, member, id, &m);
 }
 
-void world_released(size_t member, size_t address, uint64_t id)
+void cluster_released(size_t member, size_t address, uint64_t id)
 {
-	const struct msg_released m = { world_ip(address), 0, "as ordered" };
+	const struct msg_released m = { cluster_ip(address), 0, "as ordered" };
 
 	world.members[member].held[address] = 0;
 	coordinator_released(world.coordinator, world.now, member, id, &m);
 }
 
-void world_probe_result(const struct coordinator_action *probe, enum msg_seen agent,
-			uint64_t number, enum msg_seen link, enum msg_seen reference)
+void cluster_probe_result(const struct coordinator_action *probe, enum msg_seen agent,
+			  uint64_t number, enum msg_seen link, enum msg_seen reference)
 {
 	const struct msg_probe_result m = {
 		.address = probe->ip,
@@ -308,7 +308,7 @@ static void answer_store(const struct coordinator_action *action, int err)
 	coordinator_stored(world.coordinator, world.now, action->ticket, err, record.epoch);
 }
 
-void world_store_answer(int err)
+void cluster_store_answer(int err)
 {
 	size_t n = world.n_waiting;
 	struct coordinator_action waiting[4 * WORLD_ADDRESSES];
@@ -318,7 +318,7 @@ void world_store_answer(int err)
 	world.n_waiting = 0;
 	for (size_t i = 0; i < n; i++)
 		answer_store(&waiting[i], err);
-	world_pump();
+	cluster_pump();
 }
 
 static void do_store(const struct coordinator_action *action)
@@ -347,39 +347,39 @@ static void check_order(const struct coordinator_action *action)
 
 static void do_claim(const struct coordinator_action *action)
 {
-	struct world_member *m = &world.members[action->member];
+	struct cluster_member *m = &world.members[action->member];
 
 	check_order(action);
 	if (m->obedience == WORLD_IS_MUTE)
 		return;
 	if (m->obedience == WORLD_REFUSES)
-		world_refused(action->member, address_of(&action->ip), action->id, m->code);
+		cluster_refused(action->member, address_of(&action->ip), action->id, m->code);
 	else
-		world_claimed(action->member, address_of(&action->ip), action->id, action->epoch);
+		cluster_claimed(action->member, address_of(&action->ip), action->id, action->epoch);
 }
 
 static void do_release(const struct coordinator_action *action)
 {
 	check_order(action);
 	if (world.members[action->member].obedience != WORLD_IS_MUTE)
-		world_released(action->member, address_of(&action->ip), action->id);
+		cluster_released(action->member, address_of(&action->ip), action->id);
 }
 
 static void do_probe(const struct coordinator_action *action)
 {
-	const struct world_member *prober = &world.members[action->member];
-	const struct world_member *m = &world.members[action->probe.number - 1];
+	const struct cluster_member *prober = &world.members[action->member];
+	const struct cluster_member *m = &world.members[action->probe.number - 1];
 	uint64_t number = action->probe.number;
 	bool is_held = m->is_fixed || m->held[address_of(&action->ip)] != 0;
 
 	if (prober->is_mute_prober)
 		return;
-	world_probe_result(action, is_held ? m->agent : MSG_SEEN_NO, number,
-			   is_held ? m->link : MSG_SEEN_NO,
-			   prober->no_witness ? MSG_SEEN_NO : MSG_SEEN_YES);
+	cluster_probe_result(action, is_held ? m->agent : MSG_SEEN_NO, number,
+			     is_held ? m->link : MSG_SEEN_NO,
+			     prober->no_witness ? MSG_SEEN_NO : MSG_SEEN_YES);
 }
 
-void world_pump(void)
+void cluster_pump(void)
 {
 	struct coordinator_action action;
 
@@ -410,23 +410,23 @@ void world_pump(void)
 	}
 }
 
-int world_move(size_t address, size_t member, bool force)
+int cluster_move(size_t address, size_t member, bool force)
 {
-	const struct ip ip = world_ip(address);
+	const struct ip ip = cluster_ip(address);
 	struct errtext why = { "" };
 	int err = coordinator_move(world.coordinator, world.now, &ip, member, force, "alice", &why);
 
 	if (err != 0)
 		assert_true(why.text[0] != '\0');
-	world_pump();
+	cluster_pump();
 	return err;
 }
 
-void world_pause(bool is_paused)
+void cluster_pause(bool is_paused)
 {
 	world.is_paused = is_paused;
 	coordinator_pause(world.coordinator, world.now, is_paused, "alice");
-	world_pump();
+	cluster_pump();
 }
 
 /* ---- time ---- */
@@ -444,7 +444,7 @@ static void run_timers(void)
 {
 	for (size_t spin = 0; next_timer() <= world.now; spin++) {
 		if (spin == SPIN_MAX) {
-			world_print();
+			cluster_print();
 			fail_msg(
 			    "timers are due again and again: registry %lld, coordinator %lld",
 			    (long long)(registry_next_expiry(world.registry) - world.now),
@@ -452,11 +452,11 @@ static void run_timers(void)
 		}
 		registry_expire(world.registry, world.now);
 		coordinator_expire(world.coordinator, world.now);
-		world_pump();
+		cluster_pump();
 	}
 }
 
-void world_run(uint64_t ms)
+void cluster_run(uint64_t ms)
 {
 	uint64_t until = world.now + ms;
 
@@ -472,54 +472,54 @@ void world_run(uint64_t ms)
 		run_timers();
 		for (size_t i = 0; next % WORLD_BEAT_MS == 0 && i < world.n_members; i++) {
 			if (world.members[i].is_beating)
-				world_beat(i);
+				cluster_beat(i);
 		}
 	}
 	world.now = until;
 }
 
-uint64_t world_until_owned(size_t address, size_t member, uint64_t limit_ms)
+uint64_t cluster_until_owned(size_t address, size_t member, uint64_t limit_ms)
 {
 	uint64_t began = world.now;
-	struct ip ip = world_ip(address);
+	struct ip ip = cluster_ip(address);
 
 	while (!coordinator_is_served(world.coordinator, member, &ip)) {
 		if (world.now - began > limit_ms) {
-			world_print();
+			cluster_print();
 			fail_msg("192.0.2.%zu is not m%zu's after %llu ms", 21 + address,
 				 member + 1, (unsigned long long)limit_ms);
 		}
-		world_run(1);
+		cluster_run(1);
 	}
 	return world.now - began;
 }
 
 /* ---- what came of it ---- */
 
-const struct coordinator_address *world_address(size_t address)
+const struct coordinator_address *cluster_address(size_t address)
 {
 	return coordinator_get(world.coordinator, address);
 }
 
-void world_expect_owner(size_t address, size_t member)
+void cluster_expect_owner(size_t address, size_t member)
 {
-	const struct coordinator_address *a = world_address(address);
-	struct ip ip = world_ip(address);
+	const struct coordinator_address *a = cluster_address(address);
+	struct ip ip = cluster_ip(address);
 
 	if (a->owner == member && a->state == ADDRESS_OWNED &&
 	    coordinator_is_served(world.coordinator, member, &ip))
 		return;
-	world_print();
+	cluster_print();
 	fail_msg("192.0.2.%zu is %s, owner m%zd: %s", 21 + address,
 		 coordinator_state_name(a->state), (ssize_t)a->owner + 1, a->why);
 }
 
-void world_forget(void)
+void cluster_forget(void)
 {
 	world.n_actions = 0;
 }
 
-size_t world_count(enum coordinator_action_type type)
+size_t cluster_count(enum coordinator_action_type type)
 {
 	size_t n = 0;
 
@@ -528,7 +528,7 @@ size_t world_count(enum coordinator_action_type type)
 	return n;
 }
 
-const struct coordinator_action *world_last(enum coordinator_action_type type, size_t member)
+const struct coordinator_action *cluster_last(enum coordinator_action_type type, size_t member)
 {
 	for (size_t i = world.n_actions; i-- > 0;) {
 		const struct coordinator_action *action = &world.actions[i];
@@ -540,7 +540,8 @@ const struct coordinator_action *world_last(enum coordinator_action_type type, s
 	return NULL;
 }
 
-const struct coordinator_action *world_event(const char *subject, const char *what, const char *why)
+const struct coordinator_action *cluster_event(const char *subject, const char *what,
+					       const char *why)
 {
 	for (size_t i = world.n_actions; i-- > 0;) {
 		const struct coordinator_action *action = &world.actions[i];
@@ -552,7 +553,7 @@ const struct coordinator_action *world_event(const char *subject, const char *wh
 	return NULL;
 }
 
-void world_print(void)
+void cluster_print(void)
 {
 	static const char *const names[] = { "store", "claim", "release", "probe",
 					     "fence", "event", "changed" };

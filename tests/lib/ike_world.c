@@ -96,6 +96,10 @@ static void take_action(struct world *w, const struct action *a)
 		w->sent_path = a->path;
 		w->n_sent++;
 		break;
+	case ACTION_KEEPALIVE:
+		w->n_keepalive++;
+		w->sent_path = a->path;
+		break;
 	case ACTION_CHILD_ADD:
 		w->n_add++;
 		w->child_id = a->child_id;
@@ -111,6 +115,11 @@ static void take_action(struct world *w, const struct action *a)
 	case ACTION_CHILD_MOVE:
 		w->n_move++;
 		break;
+	case ACTION_CHILD_OUTBOUND:
+		w->n_outbound++;
+		w->child_id = a->child_id;
+		w->is_outbound = a->is_outbound;
+		break;
 	case ACTION_PEER_UP:
 		w->n_up++;
 		w->peer = a->peer;
@@ -125,6 +134,9 @@ static void take_action(struct world *w, const struct action *a)
 		w->peer = a->peer;
 		w->reason = a->reason;
 		break;
+	case ACTION_PEER_FAILED:
+		fail_msg("a responder connects to nobody");
+		break;
 	}
 }
 
@@ -133,7 +145,9 @@ void world_collect(struct world *w)
 	struct action a;
 
 	w->sent_len = 0;
-	w->n_sent = w->n_add = w->n_remove = w->n_move = w->n_up = w->n_changed = w->n_down = 0;
+	w->n_sent = w->n_add = w->n_remove = w->n_move = w->n_outbound = 0;
+	w->n_keepalive = 0;
+	w->n_up = w->n_changed = w->n_down = 0;
 	while (responder_next_action(w->r, &a))
 		take_action(w, &a);
 }
@@ -166,7 +180,7 @@ void world_establish(struct world *w)
 	assert_int_equal(w->n_up, 1);
 }
 
-uint64_t world_counter(const struct world *w, enum responder_counter which)
+uint64_t world_counter(const struct world *w, enum ike_counter which)
 {
 	return responder_counter(w->r, which);
 }

@@ -36,12 +36,13 @@ struct world {
 	uint8_t sent[IKECLIENT_MESSAGE_MAX];
 	size_t sent_len;
 	struct path sent_path;
-	int n_sent, n_add, n_remove, n_move, n_up, n_changed, n_down;
+	int n_sent, n_add, n_remove, n_move, n_outbound, n_keepalive, n_up, n_changed, n_down;
+	bool is_outbound;
 	uint64_t child_id;
 	struct esp_child child;
 	uint8_t key_in[ENCR_KEY_MAX], key_out[ENCR_KEY_MAX];
 	struct peer_info peer;
-	enum responder_reason reason;
+	enum ike_reason reason;
 	uint64_t closed_spi;
 };
 
@@ -67,7 +68,7 @@ void world_init(struct world *w);
 /* HDR, SK {IDi, AUTH, SAi2, TSi, TSr} -->  <-- HDR, SK {IDr, AUTH, SAr2, TSi, TSr} */
 void world_establish(struct world *w);
 
-uint64_t world_counter(const struct world *w, enum responder_counter which);
+uint64_t world_counter(const struct world *w, enum ike_counter which);
 struct ts_list world_prefix(const char *text);
 
 #endif

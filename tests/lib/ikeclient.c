@@ -78,6 +78,8 @@ static void put_init_notifies(struct ikeclient *c, struct payload_writer *p)
 	put_notify(p, NOTIFY_NAT_DETECTION_SOURCE_IP, (struct bytes){ hash, sizeof(hash) });
 	require(natd_compute(c->crypto, c->spi_i, 0, &c->remote, hash) == 0);
 	put_notify(p, NOTIFY_NAT_DETECTION_DESTINATION_IP, (struct bytes){ hash, sizeof(hash) });
+	if (c->with_fragmentation)
+		put_notify(p, NOTIFY_IKEV2_FRAGMENTATION_SUPPORTED, nothing);
 	if (c->redirected_from.family != IP_NONE)
 		put_redirected_from(p, &c->redirected_from);
 	else if (c->with_redirect_support)
@@ -190,6 +192,13 @@ int ikeclient_take_init(struct ikeclient *c, struct bytes message)
 		return list.n == 1 && list.items[0].type == PAYLOAD_NOTIFY
 			   ? take_notify(c, list.items[0].body)
 			   : ERR_VALUE;
+	for (size_t i = 0; i < list.n; i++) {
+		struct notify n;
+
+		if (list.items[i].type == PAYLOAD_NOTIFY &&
+		    notify_decode(list.items[i].body, &n) == 0)
+			c->has_childless |= n.type == NOTIFY_CHILDLESS_IKEV2_SUPPORTED;
+	}
 	c->spi_r = h.spi_r;
 	memcpy(c->message2, message.ptr, message.len);
 	c->message2_len = message.len;
@@ -224,6 +233,11 @@ static void put_auth(struct ikeclient *c, struct payload_writer *p, struct bytes
 	payload_close(p);
 }
 
+static bool is_left_out(const struct ikeclient *c, uint8_t type)
+{
+	return memchr(c->leave_out, type, sizeof(c->leave_out)) != NULL;
+}
+
 struct bytes ikeclient_auth_chain(struct ikeclient *c, uint8_t *first)
 {
 	struct wr w = wr_init(c->plain, sizeof(c->plain));
@@ -239,15 +253,21 @@ struct bytes ikeclient_auth_chain(struct ikeclient *c, uint8_t *first)
 		put_notify(&p, NOTIFY_INITIAL_CONTACT, nothing);
 	put_auth(c, &p, id);
 	sa_offer_esp(&sa, &c->esp, 1, (struct bytes){ spi, sizeof(spi) });
-	payload_open(&p, PAYLOAD_SA);
-	sa_encode(&w, &sa);
-	payload_close(&p);
-	payload_open(&p, PAYLOAD_TSI);
-	ts_encode(&w, &c->tsi);
-	payload_close(&p);
-	payload_open(&p, PAYLOAD_TSR);
-	ts_encode(&w, &c->tsr);
-	payload_close(&p);
+	if (!is_left_out(c, PAYLOAD_SA)) {
+		payload_open(&p, PAYLOAD_SA);
+		sa_encode(&w, &sa);
+		payload_close(&p);
+	}
+	if (!is_left_out(c, PAYLOAD_TSI)) {
+		payload_open(&p, PAYLOAD_TSI);
+		ts_encode(&w, &c->tsi);
+		payload_close(&p);
+	}
+	if (!is_left_out(c, PAYLOAD_TSR)) {
+		payload_open(&p, PAYLOAD_TSR);
+		ts_encode(&w, &c->tsr);
+		payload_close(&p);
+	}
 	require(wr_finish(&w, &out) == 0);
 	*first = p.first;
 	return out;
@@ -282,6 +302,17 @@ struct bytes ikeclient_seal(struct ikeclient *c, uint8_t exchange, uint32_t id, 
 struct bytes ikeclient_seal_answer(struct ikeclient *c, uint8_t exchange, uint32_t id)
 {
 	return seal(c, exchange, IKE_FLAG_INITIATOR | IKE_FLAG_RESPONSE, id, 0, nothing);
+}
+
+struct bytes ikeclient_seal_chain(struct ikeclient *c, uint8_t exchange, bool is_response,
+				  uint32_t id, const struct payload_writer *chain)
+{
+	struct bytes inner;
+
+	require(wr_finish(chain->w, &inner) == 0);
+	return seal(c, exchange,
+		    (uint8_t)(IKE_FLAG_INITIATOR | (is_response ? IKE_FLAG_RESPONSE : 0)), id,
+		    chain->first, inner);
 }
 
 struct bytes ikeclient_auth_request(struct ikeclient *c)

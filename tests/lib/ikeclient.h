@@ -28,7 +28,10 @@ struct ikeclient {
 	struct endpoint local, remote;
 	bool with_initial_contact;
 	bool with_redirect_support;
+	bool with_fragmentation;
 	struct ip redirected_from; /* IP_NONE: not sent */
+	uint8_t leave_out[3];      /* payloads of IKE_AUTH that are not sent; 0: none */
+	bool has_childless;        /* CHILDLESS_IKEV2_SUPPORTED came */
 
 	uint64_t spi_i, spi_r;
 	struct kex *kex;
@@ -85,6 +88,10 @@ struct bytes ikeclient_delete_child(struct ikeclient *c);
 
 /* The empty answer to the responder's request message. */
 struct bytes ikeclient_answer(struct ikeclient *c, struct bytes request);
+
+/* The sealed message as another side would send it: request or response, from either role. */
+struct bytes ikeclient_seal_chain(struct ikeclient *c, uint8_t exchange, bool is_response,
+				  uint32_t id, const struct payload_writer *chain);
 
 /* Opens a message of the responder; list's views are in c->plain. */
 MUST_USE int ikeclient_open(struct ikeclient *c, struct bytes message, struct ike_header *h,

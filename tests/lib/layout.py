@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The network of the demo and of most tests.
 
-    wan     192.0.2.0/24   director .10, members .11-.13, their home addresses .21-.23 (put there by
-                           the agents), peers .101, .102, ...
+    wan     192.0.2.0/24   router "gw" .1, director .10, members .11-.13, their home addresses
+                           .21-.23 (put there by the agents), peers .101, .102, ...
     inside  10.1.0.0/24    members .11-.13 (eth1), the protected host "web" .100;
                            inner addresses of the peers: .201, .202, ... (/32 on their lo)
 """
 
 from .strongswan import StrongSwan
 
+ROUTER_ADDRESS = "192.0.2.1"
 DIRECTOR_ADDRESS = "192.0.2.10"
 GATEWAY_ID = "gw.example.net"
 WEB_ADDRESS = "10.1.0.100"
@@ -49,6 +50,7 @@ def build(net, peers=2):
     """Build it in a Topology, with that many peers' hosts; nothing is started."""
     net.add_bridge("wan")
     net.add_bridge("inside")
+    net.add_host("gw", {"eth0": ("wan", f"{ROUTER_ADDRESS}/24")})
     net.add_host("director", {"eth0": ("wan", f"{DIRECTOR_ADDRESS}/24")})
     for name in MEMBERS:
         links = {
@@ -62,9 +64,22 @@ def build(net, peers=2):
         net.add_host(f"p{number}", links, loopback=[f"{inner_address(number)}/32"])
 
 
-def start_peer(net, number, psk, **options):
-    """Start strongSwan in the host of a peer, set up to ask the director; returns it."""
-    peer = StrongSwan(net.hosts[f"p{number}"])
+# A peer that finds out fast that its member is gone, and begins anew: it asks after a second with no
+# traffic, three times in a second.
+DPD_DAEMON = {"retransmit_timeout": 0.3, "retransmit_base": 1.0, "retransmit_tries": 2}
+DPD_IKE = {"dpd_delay": "1s", "keyingtries": 0}
+DPD_CHILD = {"dpd_action": "restart"}
+
+
+def start_peer(net, number, psk, dpd=False, **options):
+    """Start strongSwan in the host of a peer, set up to ask the director; returns it.
+
+    dpd: with short dead peer detection, else with none.
+    """
+    if dpd:
+        options["ike_options"] = {**DPD_IKE, **options.get("ike_options", {})}
+        options["child_options"] = {**DPD_CHILD, **options.get("child_options", {})}
+    peer = StrongSwan(net.hosts[f"p{number}"], daemon_options=DPD_DAEMON if dpd else None)
     inner = f"{inner_address(number)}/32"
     peer.connect_to(DIRECTOR_ADDRESS, peer_identity(number), psk, inner, PROTECTED, **options)
     peer.start()

@@ -60,7 +60,8 @@ def is_zombie(pid):
     return stat.rpartition(")")[2].split()[0] in "ZX"
 
 
-def _kill_all(name):
+def kill_all(name):
+    """SIGKILL to all processes inside; true if there were none any more."""
     left = [pid for pid in pids(name) if not is_zombie(pid)]
     for pid in left:
         try:
@@ -75,7 +76,7 @@ def delete(name):
     if not exists(name):
         return
     wait_for(
-        lambda: _kill_all(name),
+        lambda: kill_all(name),
         KILL_DEADLINE_S,
         lambda: f"the end of all processes in namespace {name}: {pids(name)}",
     )

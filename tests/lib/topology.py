@@ -17,11 +17,13 @@ import shutil
 import signal
 import subprocess
 
-from . import netns, runs
+from . import bridgeport, netns, runs
 from .capture import Capture
 from .process import Process
+from .wait import wait_for
 
 COMMAND_TIMEOUT_S = 30
+KILL_DEADLINE_S = 5
 BRIDGE = "br0"
 
 # A new namespace takes its IPv4 settings from the machine's: these must not depend on it.
@@ -47,11 +49,12 @@ def require_root():
 class Host:
     """One network namespace with a folder. Made by Topology.add_host."""
 
-    def __init__(self, name, run, links):
+    def __init__(self, name, run):
         self.name = name
         self.netns = run.add_namespace(name)
         self.folder = run.folder / name
-        self.links = links  # interface -> bridge
+        self.links = {}  # interface -> bridge
+        self.macs = {}  # interface -> MAC address
         self.processes = []
         self.captures = []
         (self.folder / "log").mkdir(parents=True)
@@ -77,6 +80,14 @@ class Host:
                 f"{done.stdout}{done.stderr}"
             )
         return done
+
+    def feed(self, argv, text):
+        """Run a command with that text as its standard input; a failure raises."""
+        done = subprocess.run(
+            self.argv(*argv), input=text, capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0:
+            raise AssertionError(f"{self.name}: {' '.join(argv)}: {done.stderr}\n{text}")
 
     def start(self, name, argv, env=None):
         """Start a program that stays; its output goes to log/NAME.log of the host's folder."""
@@ -128,6 +139,12 @@ class Host:
                 return int(field.split()[0])
         raise AssertionError(f"{self.name}: ping {address}: {done.stdout}{done.stderr}")
 
+    def kill_all(self):
+        """SIGKILL to everything that runs here, as often as it takes."""
+        wait_for(
+            lambda: netns.kill_all(self.netns), KILL_DEADLINE_S, lambda: f"the end of {self.pids()}"
+        )
+
     def end(self):
         """End what was started here. Cleaning up kills what else runs in the namespace."""
         for capture in self.captures:
@@ -147,6 +164,9 @@ class Topology:
         self.folder = self.run_folder.folder
         self.bridges = {}
         self.hosts = {}
+        self.ports = {}  # bridge -> BridgePorts
+        self.wiring = {}  # host -> what add_host() was told
+        self.blocked = set()  # (bridge, from host, to host), see block()
         _alive.append(self)
 
     def __enter__(self):
@@ -158,7 +178,7 @@ class Topology:
     # ---- building ------------------------------------------------------------
 
     def add_bridge(self, name):
-        bridge = Host(name, self.run_folder, {})
+        bridge = Host(name, self.run_folder)
         bridge.ip(
             "-batch",
             "-",
@@ -167,37 +187,88 @@ class Topology:
             f"link set {BRIDGE} up\n",
         )
         self.bridges[name] = bridge
+        self.ports[name] = bridgeport.BridgePorts(bridge.netns)
         return bridge
 
     def add_host(self, name, links, loopback=(), forward=False):
         """links: {interface: (bridge, address with prefix length)}; loopback: addresses on lo."""
-        host = Host(name, self.run_folder, {dev: bridge for dev, (bridge, _) in links.items()})
+        host = Host(name, self.run_folder)
+        host.links = {interface: bridge for interface, (bridge, _) in links.items()}
+        self.wiring[name] = (links, loopback, forward)
+        self.hosts[name] = host
+        self._wire(host)
+        host.macs = {link["ifname"]: link["address"] for link in host.ip_json("link", "show")}
+        return host
+
+    def _wire(self, host):
+        """Give a new namespace its settings, cables and addresses."""
+        links, loopback, forward = self.wiring[host.name]
         host.set_sysctls({**HOST_SYSCTLS, "net/ipv4/ip_forward": int(forward)})
         script = ["link set lo up", *[f"addr add {address} dev lo" for address in loopback]]
         for interface, (bridge, address) in links.items():
             port = self.bridges[bridge]
             # "name" and "dev" spelt out: ip takes a host called "a" for a short "address".
-            peer = ["peer", "name", name, "netns", port.netns]
-            host.ip("link", "add", "name", interface, "type", "veth", *peer)
-            port.ip("link", "set", "dev", name, "master", BRIDGE, "up")
+            peer = ["peer", "name", host.name, "netns", port.netns]
+            mac = ["address", host.macs[interface]] if interface in host.macs else []
+            host.ip("link", "add", "name", interface, *mac, "type", "veth", *peer)
+            port.ip("link", "set", "dev", host.name, "master", BRIDGE, "up")
             script += [f"addr add {address} dev {interface}", f"link set dev {interface} up"]
         host.ip("-batch", "-", stdin="\n".join(script) + "\n")
-        self.hosts[name] = host
-        return host
 
     # ---- faults --------------------------------------------------------------
 
+    def cut_off(self, host):
+        """Its ports pass nothing from now on, all at once; its carrier stays."""
+        for bridge in host.links.values():
+            self.ports[bridge].set_state(host.name, bridgeport.DISABLED)
+
+    def reconnect(self, host):
+        for bridge in host.links.values():
+            self.ports[bridge].set_state(host.name, bridgeport.FORWARDING)
+
     def cut_power(self, host):
-        """What the others see of a power cut: its ports pass nothing, its carrier stays."""
-        self._set_ports(host, "disabled")
+        """Nothing more comes from it, then all that ran there is gone, and so are its links."""
+        self.cut_off(host)
+        host.kill_all()
+        for interface in host.links:
+            host.ip("link", "del", "dev", interface)
 
     def restore_power(self, host):
-        self._set_ports(host, "forwarding")
+        """It boots: the same links and files, nothing else that was there, nothing running."""
+        netns.delete(host.netns)
+        netns.add(host.netns)
+        self._wire(host)
 
-    def _set_ports(self, host, state):
-        number = {"disabled": "0", "forwarding": "3"}[state]
-        for bridge in host.links.values():
-            self.bridges[bridge].run("bridge", "link", "set", "dev", host.name, "state", number)
+    def block(self, sender, receiver, bridges=None):
+        """What sender sends does not reach receiver any more; both are hosts. bridges: all."""
+        for bridge in bridges or self.bridges:
+            self.blocked.add((bridge, sender.name, receiver.name))
+        self._apply_blocks()
+
+    def part(self, some, others, bridges=None):
+        """Neither side hears the other: hosts, or lists of hosts."""
+        for one in _as_list(some):
+            for other in _as_list(others):
+                for bridge in bridges or self.bridges:
+                    self.blocked |= {
+                        (bridge, one.name, other.name),
+                        (bridge, other.name, one.name),
+                    }
+        self._apply_blocks()
+
+    def heal(self):
+        """Take back block() and part()."""
+        self.blocked.clear()
+        self._apply_blocks()
+
+    def _apply_blocks(self):
+        """One transaction for each bridge; its ports are named after the hosts."""
+        for name, bridge in self.bridges.items():
+            pairs = sorted((a, b) for where, a, b in self.blocked if where == name)
+            script = "table bridge faults {}\ndelete table bridge faults\n"
+            script += "table bridge faults {\nchain c {\ntype filter hook forward priority 0;\n"
+            script += "".join(f'iifname "{a}" oifname "{b}" counter drop\n' for a, b in pairs)
+            bridge.feed(["nft", "-f", "-"], script + "}\n}\n")
 
     def unplug(self, host, interface):
         """Pull a cable: both ends lose their carrier."""
@@ -227,11 +298,17 @@ class Topology:
         if self not in _alive:
             return
         _alive.remove(self)
+        for ports in self.ports.values():
+            ports.close()
         try:
             for host in [*self.bridges.values(), *self.hosts.values()]:
                 host.end()
         finally:
             self.run_folder.destroy()
+
+
+def _as_list(hosts):
+    return [hosts] if isinstance(hosts, Host) else list(hosts)
 
 
 def _close_all():

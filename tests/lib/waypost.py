@@ -9,13 +9,17 @@ import json
 import os
 import secrets
 import shutil
+import signal
 from pathlib import Path
 
 from . import layout, tools, yamltext
+from .addrwatch import now_us
 from .wait import wait_for
 
 START_DEADLINE_S = 15
 STOP_DEADLINE_S = 10
+SETTLE_DEADLINE_S = 20  # for an address to be where it belongs
+REVIVED_US = 500000
 CLUSTER_NAME = "demo"
 PROGRAMS = ("waypost-director", "waypost-agent", "clusteradm")
 
@@ -54,8 +58,14 @@ class Agent:
 
     def main_pid(self):
         """The process that gave root up; the other one is the keeper."""
-        found = [pid for pid in self.pids() if _uid(pid) != 0]
-        assert len(found) == 1, f"{self.host.name}: main not found: {self.process.describe()}"
+        return self._pid("main", lambda pid: _uid(pid) != 0)
+
+    def keeper_pid(self):
+        return self._pid("keeper", lambda pid: _uid(pid) == 0)
+
+    def _pid(self, what, is_it):
+        found = [pid for pid in self.pids() if is_it(pid)]
+        assert len(found) == 1, f"{self.host.name}: {what} not found: {self.process.describe()}"
         return found[0]
 
     def signal(self, number):
@@ -159,16 +169,16 @@ class Cluster:
 
     # ---- running -------------------------------------------------------------
 
-    def start(self):
-        """Start everything and wait until all members are active."""
+    def start(self, members=layout.MEMBERS):
+        """Start everything, or these members only, and wait until they are active."""
         self.start_director()
-        for member in layout.MEMBERS:
+        for member in members:
             self.start_agent(member)
-        self.wait_active()
+        self.wait_active(members)
 
-    def start_director(self):
+    def start_director(self, env=None):
         host = self.net.hosts["director"]
-        self.director = host.start("director", self._argv("waypost-director", "director"))
+        self.director = host.start("director", self._argv("waypost-director", "director"), env)
         wait_for(
             lambda: self._is_answering(),
             START_DEADLINE_S,
@@ -192,6 +202,13 @@ class Cluster:
 
     def wait_active(self, members=layout.MEMBERS, deadline_s=START_DEADLINE_S):
         self.wait_state("active", members, deadline_s)
+
+    def is_heard(self, member):
+        return self.members()[member]["state"] in ("joining", "active")
+
+    def wait_back(self, *members, deadline_s=START_DEADLINE_S):
+        """Wait until these are heard; a member whose home address is elsewhere is joining."""
+        self.wait_state(("joining", "active"), members, deadline_s)
 
     def wait_state(self, states, members, deadline_s):
         """Wait until each of the members is in the state, or in one of the states."""
@@ -228,6 +245,116 @@ class Cluster:
                 problems.append(f"did not end well: {process.describe()}")
         return problems
 
+    # ---- faults --------------------------------------------------------------
+    # Each returns the moment (now_us()) before it did it.
+
+    def kill_main(self, member):
+        """SIGKILL to main; the keeper finds out by itself."""
+        pid = self.agents[member].main_pid()
+        self.expect_dead.add(member)
+        moment = now_us()
+        os.kill(pid, signal.SIGKILL)
+        return moment
+
+    def hang(self, member, *processes):
+        """SIGSTOP to "main", "keeper", or first the one, then the other."""
+        agent = self.agents[member]
+        pids = {"main": agent.main_pid(), "keeper": agent.keeper_pid()}
+        self.expect_dead.add(member)
+        moment = now_us()
+        for process in processes:
+            os.kill(pids[process], signal.SIGSTOP)
+        return moment
+
+    def unhang(self, member):
+        self.agents[member].signal(signal.SIGCONT)
+
+    def revive(self, member):
+        """What hung goes on. If it ends upon that, it is started again; until it is heard."""
+        self.unhang(member)
+        resumed = now_us()
+
+        def is_back():
+            agent = self.agents[member]
+            if not agent.pids() and not agent.process.is_running():
+                self.start_agent(member)
+            # Main may be heard once more before it finds that its keeper is gone.
+            is_settled = now_us() > resumed + REVIVED_US
+            return is_settled and agent.pids() and self.is_heard(member)
+
+        wait_for(is_back, START_DEADLINE_S, lambda: f"{member} is back: {self.describe()}")
+        self.expect_dead.discard(member)
+
+    def cut_power(self, member):
+        host = self.net.hosts[member]
+        self.expect_dead.add(member)
+        moment = now_us()
+        self.net.cut_power(host)
+        return moment
+
+    def restore_power(self, member):
+        """The host boots and starts the agent."""
+        self.net.restore_power(self.net.hosts[member])
+        self.restart_agent(member)
+
+    def restart_agent(self, member):
+        """Start the agent again, as a service manager would when all its processes have ended."""
+        agent = self.agents[member]
+        wait_for(lambda: not agent.pids(), STOP_DEADLINE_S, lambda: f"its end: {self.describe()}")
+        agent.process.wait(STOP_DEADLINE_S)
+        self.start_agent(member)
+        self.expect_dead.discard(member)
+
+    def kill_director(self):
+        self.director.kill()
+
+    # ---- addresses -----------------------------------------------------------
+
+    def addresses(self):
+        """{address: row of GET /v1/addresses}"""
+        return {row["address"]: row for row in self.adm_json("addresses")["addresses"]}
+
+    def address(self, address):
+        return self.addresses()[address]
+
+    def wait_address(self, address, deadline_s=SETTLE_DEADLINE_S, **wanted):
+        """Wait until the director's row of it has these values; returns the row."""
+
+        def reached():
+            row = self.address(address)
+            return row if all(row.get(key) == value for key, value in wanted.items()) else None
+
+        return wait_for(
+            reached,
+            deadline_s,
+            lambda: f"{address} with {wanted}, not {self.address(address)}\n{self.describe()}",
+        )
+
+    def wait_home(self, deadline_s=SETTLE_DEADLINE_S):
+        """Wait until every member is active and has its home address, really."""
+        self.wait_active(deadline_s=deadline_s)
+        for member in layout.MEMBERS:
+            address = layout.home_address(member)
+            self.wait_address(address, deadline_s, owner=member, state="owned")
+            self.wait_holders(address, [member], deadline_s)
+
+    def holders(self, address):
+        """The members in whose kernel the address is."""
+        found = []
+        for member in layout.MEMBERS:
+            shown = self.net.hosts[member].ip_json("addr", "show")
+            entries = [entry for link in shown for entry in link.get("addr_info", [])]
+            if any(entry.get("local") == address for entry in entries):
+                found.append(member)
+        return found
+
+    def wait_holders(self, address, members, deadline_s=SETTLE_DEADLINE_S):
+        wait_for(
+            lambda: self.holders(address) == sorted(members),
+            deadline_s,
+            lambda: f"{address} at {members}, not {self.holders(address)}\n{self.describe()}",
+        )
+
     # ---- clusteradm ----------------------------------------------------------
 
     def adm_argv(self):
@@ -254,6 +381,11 @@ class Cluster:
     def peers(self):
         """{identity: row of GET /v1/peers}"""
         return {row["identity"]: row for row in self.adm_json("peers")["peers"]}
+
+    def events(self, *subjects, after=0):
+        """[(what, why)] of the director's history about these subjects, or all."""
+        rows = self.adm_json("events", "--after", str(after), "--limit", "1000")["events"]
+        return [(e["what"], e["why"]) for e in rows if not subjects or e["subject"] in subjects]
 
     def placement(self, address):
         return self.adm_json("placement", address)

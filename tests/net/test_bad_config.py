@@ -154,7 +154,7 @@ AGENT = {
     "kernel": (replace("type: tun", "type: kernel"), r"only 'tun' is available so far"),
     "family": (
         replace("local-ts: [10.1.0.0/25]", 'local-ts: ["2001:db8::/64"]'),
-        r":85:17: there is no IPv4 in local-ts",
+        r":87:17: there is no IPv4 in local-ts",
     ),
     "no link": (replace("link: eth0, ", ""), r"'link' is missing: 'claim: l2' needs it"),
     "link": (replace("link: eth0,", "link: ../eth0,"), r"'link' must be the name of a network int"),

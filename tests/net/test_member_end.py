@@ -10,6 +10,7 @@ from lib import layout
 from lib.wait import wait_for
 
 CLEAN_DEADLINE_S = 1
+RESTART_DEADLINE_S = 20
 TUN_DEVICE = "waypost0"
 
 
@@ -88,3 +89,20 @@ def test_nothing_is_left_when_the_agent_stops(served):
     cluster.expect_dead.add(member)
     assert cluster.agents[member].process.stop() == 0
     assert_clean(cluster, member, before)
+
+
+def test_an_earlier_keeper_that_hangs_takes_nothing_away(served):
+    """Were it to go on, it would remove what its successor holds: it must be gone by then."""
+    cluster, member, _ = served
+    agent = cluster.agents[member]
+    main = agent.main_pid()
+    (keeper,) = [pid for pid in agent.pids() if pid != main]
+    os.kill(keeper, signal.SIGSTOP)
+    os.kill(main, signal.SIGKILL)
+    agent.process.wait(CLEAN_DEADLINE_S)
+    cluster.start_agent(member).process.wait_log("killed an earlier keeper", RESTART_DEADLINE_S)
+    cluster.wait_active([member], RESTART_DEADLINE_S)
+    assert keeper not in cluster.net.hosts[member].pids()
+    state = network_state(cluster.net.hosts[member])
+    assert f"{layout.home_address(member)}/32 on eth0" in state["addresses"]
+    assert "table ip waypost" in state["packet filter"]

@@ -174,7 +174,7 @@ def stop_processes(cluster, member):
 
 
 def cut_power(cluster, member):
-    cluster.net.cut_power(cluster.net.hosts[member])
+    cluster.cut_power(member)
 
 
 @pytest.mark.parametrize("fault", [stop_processes, cut_power])

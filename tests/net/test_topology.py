@@ -88,16 +88,44 @@ def test_a_run_that_is_told_to_end_cleans_up(builder):
     assert is_gone(prefix)
 
 
-def test_power_cut_and_pulled_cable(net):
+def test_faults_and_their_repair(net):
     first, second = two_hosts(net)
     for fault, repair in (
+        (lambda: net.cut_off(second), lambda: net.reconnect(second)),
         (lambda: net.cut_power(second), lambda: net.restore_power(second)),
         (lambda: net.unplug(second, "eth0"), lambda: net.plug(second, "eth0")),
+        (lambda: net.part(first, [second]), net.heal),
+        (lambda: net.block(second, first, ["wan"]), net.heal),
     ):
         fault()
         assert first.ping("192.0.2.2", count=1, wait_s=0.2) == 0
         repair()
         wait_for(lambda: first.ping("192.0.2.2", count=1, wait_s=0.2), 5, "an answer again")
+
+
+def test_power_cut_leaves_nothing_but_files(net):
+    _, second = two_hosts(net)
+    before = second.ip_json("addr", "show", "dev", "eth0")[0]
+    second.ip("addr", "add", "192.0.2.77/32", "dev", "eth0")
+    (second.folder / "disk").write_text("as it was")
+    process = second.start("stubborn", ["sh", "-c", "trap '' TERM; while :; do sleep 1; done"])
+    wait_for(second.pids, 5, "the process in the namespace")
+    net.cut_power(second)
+    assert second.pids() == [] and not process.is_running()
+    net.restore_power(second)
+    after = second.ip_json("addr", "show", "dev", "eth0")[0]
+    assert second.addresses("eth0")[0] == "192.0.2.2/24" and after["address"] == before["address"]
+    assert "192.0.2.77/32" not in second.addresses("eth0")
+    assert (second.folder / "disk").read_text() == "as it was"
+
+
+def test_one_way_block_lets_the_other_way_pass(net):
+    first, second = two_hosts(net)
+    assert first.ping("192.0.2.2") == 3
+    net.block(second, first)
+    with second.capture("eth0", packet_filter="icmp") as capture:
+        assert first.ping("192.0.2.2", count=1, wait_s=0.2) == 0
+        capture.wait_packets(lambda packet: packet.src == "192.0.2.1", what="pings")
 
 
 def test_waiting_says_what_for():

@@ -93,6 +93,8 @@ static void fill_hello(struct sim *s, size_t host, struct msg_hello *hello,
 	struct host *h = &s->hosts[host];
 	struct agent *a = &h->agent;
 
+	if (a->ownership != NULL)
+		ownership_hello(a->ownership);
 	for (size_t i = 0; i < h->n; i++) {
 		list[i] = (struct msg_address){ .address = s->addresses[h->order[i]],
 						.link = s->conf.is_route ? NULL : "eth0",

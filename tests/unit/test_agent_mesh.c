@@ -195,7 +195,7 @@ static void test_answers(void **state)
 		{ "127.0.0.21", "127.0.0.22", false, 0 }, /* not what was asked */
 		{ "127.0.0.22", "127.0.0.22", false, 0 }, /* here in the kernel, not ours */
 		{ "127.0.0.22", "127.0.0.21", false, 0 },
-		{ "127.0.0.1", "127.0.0.21", true, 77 },  /* as a reference */
+		{ "127.0.0.1", "127.0.0.21", true, 77 }, /* as a reference */
 		{ "127.0.0.1", "127.0.0.22", true, 0 },
 		{ "127.0.0.1", "192.0.2.99", true, 0 },
 		{ "239.255.87.87", "192.0.2.99", false, 0 },

@@ -296,7 +296,7 @@ static void test_welcome(void **state)
 	stop(&d);
 }
 
-static void test_addresses_of_nobody(void **state)
+static void test_refused_hello(void **state)
 {
 	static const struct {
 		const char *hello, *why;
@@ -305,6 +305,16 @@ static void test_addresses_of_nobody(void **state)
 		{ HELLO(ADOPT("192.0.2.22") ADOPT("192.0.2.22")),
 		  "192.0.2.22 is among the addresses "
 		  "twice" },
+		/* After these there would soon be no epochs left. */
+		{ HELLO(",{\"address\":\"192.0.2.22\",\"link\":\"eth0\",\"claim\":\"l2\","
+			"\"held\":true,\"epoch\":9007199254740991}"),
+		  "epochs that cannot be" },
+		{ "{\"type\":\"hello\",\"id\":1,\"proto\":\"1.1\",\"member\":\"m1\",\"boot_id\":"
+		  "\"" BOOT "\",\"version\":\"1\",\"dataplane\":\"tun\",\"addresses\":["
+		  "{\"address\":\"192.0.2.21\",\"link\":\"eth0\",\"claim\":\"l2\",\"held\":false,"
+		  "\"epoch\":0}],\"capacity\":10,\"max_epoch\":1099528405775,"
+		  "\"mesh\":\"0.0.0.0:7401\",\"ring_ids\":[]}\n",
+		  "epochs that cannot be" },
 	};
 
 	(void)state;
@@ -473,7 +483,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_welcome),
-		cmocka_unit_test(test_addresses_of_nobody),
+		cmocka_unit_test(test_refused_hello),
 		cmocka_unit_test(test_orders_and_answers),
 		cmocka_unit_test(test_gone_as_a_frame),
 		cmocka_unit_test(test_many_events),

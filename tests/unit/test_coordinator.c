@@ -16,14 +16,14 @@
 static int start(void **state)
 {
 	(void)state;
-	world_reset(4);
+	cluster_reset(4);
 	return 0;
 }
 
 static int stop(void **state)
 {
 	(void)state;
-	world_stop();
+	cluster_stop();
 	return 0;
 }
 
@@ -38,20 +38,20 @@ static void test_power_cut(void **state)
 	uint64_t ms;
 
 	(void)state;
-	world_begin(4);
-	world_kill(1);
-	ms = world_until_owned(1, world_address(1)->successors[0], 400);
+	cluster_begin(4);
+	cluster_kill(1);
+	ms = cluster_until_owned(1, cluster_address(1)->successors[0], 400);
 	/* Its last heartbeat was at the moment of death here: suspect_ms, no more. */
 	assert_in_range(ms, 290, 301);
 	assert_int_equal(state_of(1), MEMBER_DOWN);
 	assert_non_null(strstr(registry_get(world.registry, 1)->why,
 			       "asked 192.0.2.22: neither agent nor kernel answers"));
-	claim = world_last(COORDINATOR_CLAIM, COORDINATOR_NONE);
+	claim = cluster_last(COORDINATOR_CLAIM, COORDINATOR_NONE);
 	assert_int_equal(claim->from, 1);
 	assert_false(claim->force);
-	assert_non_null(world_event("192.0.2.22", "orphaned", "m2 is down"));
-	assert_non_null(world_event("192.0.2.22", "owned", "claimed under epoch"));
-	assert_int_equal(world_count(COORDINATOR_CLAIM), 1);
+	assert_non_null(cluster_event("192.0.2.22", "orphaned", "m2 is down"));
+	assert_non_null(cluster_event("192.0.2.22", "owned", "claimed under epoch"));
+	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 1);
 }
 
 /* ---- the decision table ---- */
@@ -144,12 +144,12 @@ static void answer_round(const struct answer *answers, size_t n)
 
 		if (probe.type != COORDINATOR_PROBE || k == n)
 			continue;
-		world_probe_result(&probe, answers[k].agent, answers[k].number, answers[k].link,
-				   answers[k].reference);
+		cluster_probe_result(&probe, answers[k].agent, answers[k].number, answers[k].link,
+				     answers[k].reference);
 		k++;
 	}
 	assert_int_equal(k, n);
-	world_pump();
+	cluster_pump();
 }
 
 static void check_verdict(const struct verdict_case *c, bool is_lost)
@@ -159,12 +159,12 @@ static void check_verdict(const struct verdict_case *c, bool is_lost)
 	if (m->state != c->then)
 		fail_msg("%s, %s: %s", c->name, is_lost ? "lost" : "silent",
 			 member_state_name(m->state));
-	if (world_count(COORDINATOR_CLAIM) != c->n_claims)
-		fail_msg("%s: %zu claims", c->name, world_count(COORDINATOR_CLAIM));
-	if (strstr(m->why, c->why) == NULL && world_event("m2", "", c->why) == NULL)
+	if (cluster_count(COORDINATOR_CLAIM) != c->n_claims)
+		fail_msg("%s: %zu claims", c->name, cluster_count(COORDINATOR_CLAIM));
+	if (strstr(m->why, c->why) == NULL && cluster_event("m2", "", c->why) == NULL)
 		fail_msg("%s: %s", c->name, m->why);
 	if (c->then != MEMBER_DOWN)
-		assert_int_equal(world_address(1)->state, ADDRESS_OWNED);
+		assert_int_equal(cluster_address(1)->state, ADDRESS_OWNED);
 }
 
 /* Silent: others are asked before it is suspect, and what they say counts when it is. */
@@ -174,20 +174,20 @@ static void test_verdicts_on_silence(void **state)
 		const struct verdict_case *c = &verdict_cases[i];
 
 		start(state);
-		world_begin(4);
+		cluster_begin(4);
 		for (size_t k = 0; k < 4; k++)
 			world.members[k].is_mute_prober = true;
 		world.members[1].is_beating = false;
-		world_run(219);
-		assert_int_equal(world_count(COORDINATOR_PROBE), 0);
-		world_run(1);
-		assert_int_equal(world_count(COORDINATOR_PROBE), 3);
-		world_run(40);
+		cluster_run(219);
+		assert_int_equal(cluster_count(COORDINATOR_PROBE), 0);
+		cluster_run(1);
+		assert_int_equal(cluster_count(COORDINATOR_PROBE), 3);
+		cluster_run(40);
 		answer_round(c->answers, 3);
-		world_run(39);
+		cluster_run(39);
 		assert_int_equal(state_of(1), MEMBER_ACTIVE);
-		assert_int_equal(world_count(COORDINATOR_CLAIM), 0);
-		world_run(1);
+		assert_int_equal(cluster_count(COORDINATOR_CLAIM), 0);
+		cluster_run(1);
 		check_verdict(c, false);
 		stop(state);
 	}
@@ -200,16 +200,16 @@ static void test_verdicts_on_lost_connection(void **state)
 		const struct verdict_case *c = &verdict_cases[i];
 
 		start(state);
-		world_begin(4);
+		cluster_begin(4);
 		for (size_t k = 0; k < 4; k++)
 			world.members[k].is_mute_prober = true;
 		world.members[1].is_beating = false;
-		world_disconnect(1);
-		assert_int_equal(world_count(COORDINATOR_PROBE), 3);
+		cluster_disconnect(1);
+		assert_int_equal(cluster_count(COORDINATOR_PROBE), 3);
 		answer_round(c->answers, 3);
 		if (c->then == MEMBER_ISOLATED) {
 			assert_int_equal(state_of(1), MEMBER_SUSPECT);
-			world_run(300);
+			cluster_run(300);
 		}
 		check_verdict(c, true);
 		stop(state);
@@ -222,34 +222,34 @@ static void test_probers_that_do_not_answer(void **state)
 	static const struct answer neither[] = { { N, N, Y, 0 } };
 
 	(void)state;
-	world_begin(4);
+	cluster_begin(4);
 	for (size_t k = 0; k < 4; k++)
 		world.members[k].is_mute_prober = true;
 	world.members[1].is_beating = false;
-	world_run(220);
+	cluster_run(220);
 	answer_round(neither, 1);
-	world_run(199);
+	cluster_run(199);
 	assert_int_equal(state_of(1), MEMBER_SUSPECT);
-	assert_int_equal(world_count(COORDINATOR_CLAIM), 0);
-	world_run(1);
+	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 0);
+	cluster_run(1);
 	assert_int_equal(state_of(1), MEMBER_DOWN);
-	world_expect_owner(1, world_last(COORDINATOR_CLAIM, COORDINATOR_NONE)->member);
+	cluster_expect_owner(1, cluster_last(COORDINATOR_CLAIM, COORDINATOR_NONE)->member);
 }
 
 static void test_nobody_answers(void **state)
 {
 	(void)state;
-	world_begin(4);
+	cluster_begin(4);
 	for (size_t k = 0; k < 4; k++)
 		world.members[k].is_mute_prober = true;
 	world.members[1].is_beating = false;
-	world_run(3000);
+	cluster_run(3000);
 	assert_int_equal(state_of(1), MEMBER_SUSPECT);
-	assert_int_equal(world_count(COORDINATOR_CLAIM), 0);
+	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 0);
 	/* Told once, asked again and again. */
-	assert_non_null(world_event("m2", "nothing is known", "nothing is decided"));
-	assert_int_equal(world_count(COORDINATOR_EVENT), 1);
-	assert_in_range(world_count(COORDINATOR_PROBE), 30, 36);
+	assert_non_null(cluster_event("m2", "nothing is known", "nothing is decided"));
+	assert_int_equal(cluster_count(COORDINATOR_EVENT), 1);
+	assert_in_range(cluster_count(COORDINATOR_PROBE), 30, 36);
 }
 
 /* A probe names what must answer, and goes to those who could take the address. */
@@ -260,15 +260,15 @@ static void test_probe_orders(void **state)
 
 	(void)state;
 	world.conf.n_witnesses = 1;
-	world.conf.witnesses[0] = world_ip(200);
-	world_begin(4);
-	n_successors = world_address(1)->n_successors;
+	world.conf.witnesses[0] = cluster_ip(200);
+	cluster_begin(4);
+	n_successors = cluster_address(1)->n_successors;
 	assert_int_equal(n_successors, 3);
 	world.members[1].is_beating = false;
-	world_run(220);
-	assert_int_equal(world_count(COORDINATOR_PROBE), 3);
+	cluster_run(220);
+	assert_int_equal(cluster_count(COORDINATOR_PROBE), 3);
 	for (size_t i = 0; i < 4; i++) {
-		probe = world_last(COORDINATOR_PROBE, i);
+		probe = cluster_last(COORDINATOR_PROBE, i);
 		if (i == 1) {
 			assert_null(probe);
 			continue;
@@ -279,7 +279,7 @@ static void test_probe_orders(void **state)
 		/* The two that are neither silent nor the prober. */
 		assert_int_equal(probe->probe.n_references, 2);
 		for (size_t k = 0; k < 2; k++) {
-			struct ip own = world_ip(100 + i), silent = world_ip(101);
+			struct ip own = cluster_ip(100 + i), silent = cluster_ip(101);
 
 			assert_false(ip_is_equal(&probe->probe.references[k].ip, &own));
 			assert_false(ip_is_equal(&probe->probe.references[k].ip, &silent));
@@ -293,16 +293,16 @@ static void test_probe_orders(void **state)
 static void test_hung_until_link_is_silent(void **state)
 {
 	(void)state;
-	world_begin(4);
+	cluster_begin(4);
 	world.members[1].is_beating = false;
 	world.members[1].agent = MSG_SEEN_NO;
-	world_run(3000);
+	cluster_run(3000);
 	assert_int_equal(state_of(1), MEMBER_SUSPECT);
-	assert_non_null(world_event("m2", "hung", "asked 192.0.2.22: a kernel answers"));
-	assert_int_equal(world_count(COORDINATOR_EVENT), 1);
-	assert_int_equal(world_count(COORDINATOR_CLAIM), 0);
+	assert_non_null(cluster_event("m2", "hung", "asked 192.0.2.22: a kernel answers"));
+	assert_int_equal(cluster_count(COORDINATOR_EVENT), 1);
+	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 0);
 	world.members[1].link = MSG_SEEN_NO;
-	assert_true(world_until_owned(1, world_address(1)->successors[0], 300) <= 251);
+	assert_true(cluster_until_owned(1, cluster_address(1)->successors[0], 300) <= 251);
 	assert_int_equal(state_of(1), MEMBER_DOWN);
 }
 
@@ -310,16 +310,16 @@ static void test_hung_until_link_is_silent(void **state)
 static void test_hung_for_ever(void **state)
 {
 	(void)state;
-	world_begin(4);
+	cluster_begin(4);
 	world.members[1].is_beating = false;
 	world.members[1].agent = MSG_SEEN_NO;
-	world_run(220 + 4399);
+	cluster_run(220 + 4399);
 	assert_int_equal(state_of(1), MEMBER_SUSPECT);
-	world_run(1);
+	cluster_run(1);
 	assert_int_equal(state_of(1), MEMBER_DOWN);
 	assert_non_null(strstr(registry_get(world.registry, 1)->why, "4400 ms"));
-	assert_int_equal(world_count(COORDINATOR_CLAIM), 1);
-	assert_false(world_last(COORDINATOR_CLAIM, COORDINATOR_NONE)->force);
+	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 1);
+	assert_false(cluster_last(COORDINATOR_CLAIM, COORDINATOR_NONE)->force);
 }
 
 /* It resumes after its address was given away, without a new hello: it has to let go. */
@@ -329,20 +329,20 @@ static void test_hung_and_back(void **state)
 	size_t successor;
 
 	(void)state;
-	world_begin(4);
-	successor = world_address(1)->successors[0];
+	cluster_begin(4);
+	successor = cluster_address(1)->successors[0];
 	world.members[1].is_beating = false;
 	world.members[1].agent = world.members[1].link = MSG_SEEN_NO;
-	world_until_owned(1, successor, 400);
-	world_forget();
+	cluster_until_owned(1, successor, 400);
+	cluster_forget();
 	world.members[1].is_beating = true;
-	world_run(200);
+	cluster_run(200);
 	assert_int_equal(state_of(1), MEMBER_ACTIVE);
-	release = world_last(COORDINATOR_RELEASE, 1);
+	release = cluster_last(COORDINATOR_RELEASE, 1);
 	assert_non_null(release);
 	assert_int_equal(world.members[1].held[1], 0);
-	assert_int_equal(world_count(COORDINATOR_RELEASE), 1);
-	world_expect_owner(1, successor);
+	assert_int_equal(cluster_count(COORDINATOR_RELEASE), 1);
+	cluster_expect_owner(1, successor);
 }
 
 /* ---- isolated ---- */
@@ -350,86 +350,86 @@ static void test_hung_and_back(void **state)
 static void test_isolated_then_down(void **state)
 {
 	(void)state;
-	world_begin(4);
+	cluster_begin(4);
 	world.members[1].is_beating = false;
-	world_run(310);
+	cluster_run(310);
 	assert_int_equal(state_of(1), MEMBER_ISOLATED);
-	world_forget();
-	world_run(4000);
+	cluster_forget();
+	cluster_run(4000);
 	assert_int_equal(state_of(1), MEMBER_ISOLATED);
-	assert_int_equal(world_count(COORDINATOR_EVENT), 0);
-	assert_in_range(world_count(COORDINATOR_PROBE), 9, 12); /* three each second */
+	assert_int_equal(cluster_count(COORDINATOR_EVENT), 0);
+	assert_in_range(cluster_count(COORDINATOR_PROBE), 9, 12); /* three each second */
 	world.members[1].agent = world.members[1].link = MSG_SEEN_NO;
-	world_until_owned(1, world_address(1)->successors[0], 1100);
+	cluster_until_owned(1, cluster_address(1)->successors[0], 1100);
 	assert_int_equal(state_of(1), MEMBER_DOWN);
 }
 
 static void test_isolated_then_heard(void **state)
 {
 	(void)state;
-	world_begin(4);
+	cluster_begin(4);
 	world.members[1].is_beating = false;
-	world_run(310);
+	cluster_run(310);
 	assert_int_equal(state_of(1), MEMBER_ISOLATED);
-	world_forget();
+	cluster_forget();
 	world.members[1].is_beating = true;
-	world_run(1000);
+	cluster_run(1000);
 	assert_int_equal(state_of(1), MEMBER_ACTIVE);
-	assert_int_equal(world_count(COORDINATOR_PROBE), 0);
-	assert_int_equal(world_count(COORDINATOR_CLAIM), 0);
-	world_expect_owner(1, 1);
+	assert_int_equal(cluster_count(COORDINATOR_PROBE), 0);
+	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 0);
+	cluster_expect_owner(1, 1);
 }
 
 /* It lives, and let go of one of its addresses without being able to say so. */
 static void test_isolated_without_one_address(void **state)
 {
-	size_t other = world_add_address(1);
+	size_t other = cluster_add_address(1);
 
 	(void)state;
-	world_begin(4);
+	cluster_begin(4);
 	world.members[1].is_beating = false;
-	world_run(310);
+	cluster_run(310);
 	world.members[1].held[other] = 0;
-	world_run(2100);
+	cluster_run(2100);
 	assert_int_equal(registry_get(world.registry, 1)->state, MEMBER_ISOLATED);
-	assert_int_equal(world_address(other)->state, ADDRESS_OWNED);
-	assert_int_not_equal(world_address(other)->owner, 1);
-	assert_int_equal(world_address(1)->owner, 1);
-	assert_int_equal(world_count(COORDINATOR_CLAIM), 1);
-	assert_non_null(world_event("192.0.2.25", "orphaned", "m2 is isolated"));
+	assert_int_equal(cluster_address(other)->state, ADDRESS_OWNED);
+	assert_int_not_equal(cluster_address(other)->owner, 1);
+	assert_int_equal(cluster_address(1)->owner, 1);
+	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 1);
+	assert_non_null(cluster_event("192.0.2.25", "orphaned", "m2 is isolated"));
 }
 
 /* A connection that broke and is made again soon is no event. */
 static void test_broken_connection(void **state)
 {
 	(void)state;
-	world_begin(4);
+	cluster_begin(4);
 	world.members[1].is_beating = false;
-	world_disconnect(1);
-	world_run(250);
+	cluster_disconnect(1);
+	cluster_run(250);
 	assert_int_equal(state_of(1), MEMBER_SUSPECT);
-	world_join(1);
-	world_run(1000);
+	cluster_join(1);
+	cluster_run(1000);
 	assert_int_equal(state_of(1), MEMBER_ACTIVE);
-	assert_int_equal(world_count(COORDINATOR_EVENT), 0);
-	assert_int_equal(world_count(COORDINATOR_STORE), 0);
-	world_expect_owner(1, 1);
+	assert_int_equal(cluster_count(COORDINATOR_EVENT), 0);
+	assert_int_equal(cluster_count(COORDINATOR_STORE), 0);
+	cluster_expect_owner(1, 1);
 }
 
 /* A late heartbeat between doubt and suspect ends the matter. */
 static void test_late_heartbeat(void **state)
 {
 	(void)state;
-	world_begin(4);
+	cluster_begin(4);
 	world.members[1].agent = world.members[1].link = MSG_SEEN_NO;
 	world.members[1].is_beating = false;
-	world_run(290);
-	assert_int_equal(world_count(COORDINATOR_PROBE), 3);
-	world_beat(1);
-	world_run(219);
+	cluster_run(290);
+	assert_int_equal(cluster_count(COORDINATOR_PROBE), 3);
+	cluster_beat(1);
+	cluster_run(219);
 	assert_int_equal(state_of(1), MEMBER_ACTIVE);
-	assert_int_equal(world_count(COORDINATOR_PROBE), 3);
-	assert_int_equal(world_count(COORDINATOR_CLAIM), 0);
+	assert_int_equal(cluster_count(COORDINATOR_PROBE), 3);
+	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 0);
 }
 
 /* ---- how many are left ---- */
@@ -437,14 +437,14 @@ static void test_late_heartbeat(void **state)
 static void test_two_members_without_witness(void **state)
 {
 	(void)state;
-	world_reset(2);
-	world_begin(2);
+	cluster_reset(2);
+	cluster_begin(2);
 	world.members[0].no_witness = true;
-	world_kill(1);
-	world_run(5000);
+	cluster_kill(1);
+	cluster_run(5000);
 	assert_int_equal(state_of(1), MEMBER_SUSPECT);
-	assert_int_equal(world_count(COORDINATOR_CLAIM), 0);
-	assert_non_null(world_event("m2", "nothing is known", "m1 asked 192.0.2.22"));
+	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 0);
+	assert_non_null(cluster_event("m2", "nothing is known", "m1 asked 192.0.2.22"));
 }
 
 static void test_two_members_with_witness(void **state)
@@ -452,13 +452,13 @@ static void test_two_members_with_witness(void **state)
 	const struct coordinator_action *probe;
 
 	(void)state;
-	world_reset(2);
+	cluster_reset(2);
 	world.conf.n_witnesses = 1;
-	world.conf.witnesses[0] = world_ip(200);
-	world_begin(2);
-	world_kill(1);
-	assert_in_range(world_until_owned(1, 0, 400), 290, 301);
-	probe = world_last(COORDINATOR_PROBE, 0);
+	world.conf.witnesses[0] = cluster_ip(200);
+	cluster_begin(2);
+	cluster_kill(1);
+	assert_in_range(cluster_until_owned(1, 0, 400), 290, 301);
+	probe = cluster_last(COORDINATOR_PROBE, 0);
 	assert_int_equal(probe->probe.n_references, 0);
 	assert_int_equal(probe->probe.n_witnesses, 1);
 }
@@ -466,27 +466,27 @@ static void test_two_members_with_witness(void **state)
 static void test_single_member(void **state)
 {
 	(void)state;
-	world_reset(1);
-	world_begin(1);
-	world_kill(0);
-	world_run(5000);
+	cluster_reset(1);
+	cluster_begin(1);
+	cluster_kill(0);
+	cluster_run(5000);
 	assert_int_equal(state_of(0), MEMBER_SUSPECT);
-	assert_non_null(world_event("m1", "nothing is known", "no other member is there"));
-	assert_int_equal(world_count(COORDINATOR_EVENT), 1);
+	assert_non_null(cluster_event("m1", "nothing is known", "no other member is there"));
+	assert_int_equal(cluster_count(COORDINATOR_EVENT), 1);
 }
 
 /* A member without an address cannot be asked for: time alone says that it is down. */
 static void test_member_without_address(void **state)
 {
 	(void)state;
-	world_begin(4);
-	world_let_go(1, 1, "its link is down");
+	cluster_begin(4);
+	cluster_let_go(1, 1, "its link is down");
 	world.members[1].is_unable = true;
-	world_run(200);
-	world_kill(1);
-	world_run(899);
+	cluster_run(200);
+	cluster_kill(1);
+	cluster_run(899);
 	assert_int_equal(state_of(1), MEMBER_SUSPECT);
-	world_run(2);
+	cluster_run(2);
 	assert_int_equal(state_of(1), MEMBER_DOWN);
 }
 
@@ -496,18 +496,18 @@ static void test_several_die_at_once(void **state)
 	size_t n[WORLD_MEMBERS] = { 0 };
 
 	(void)state;
-	world_reset(6);
-	world_begin(6);
-	world_kill(1);
-	world_kill(2);
-	world_kill(3);
-	world_run(301);
+	cluster_reset(6);
+	cluster_begin(6);
+	cluster_kill(1);
+	cluster_kill(2);
+	cluster_kill(3);
+	cluster_run(301);
 	for (size_t i = 1; i < 4; i++) {
 		assert_int_equal(state_of(i), MEMBER_DOWN);
-		assert_int_equal(world_address(i)->state, ADDRESS_OWNED);
+		assert_int_equal(cluster_address(i)->state, ADDRESS_OWNED);
 	}
 	for (size_t i = 0; i < 6; i++)
-		n[world_address(i)->owner]++;
+		n[cluster_address(i)->owner]++;
 	/* Spread evenly over the three that are left. */
 	assert_int_equal(n[0], 2);
 	assert_int_equal(n[4], 2);
@@ -520,41 +520,41 @@ static void test_prober_dies(void **state)
 	size_t other;
 
 	(void)state;
-	world_begin(4);
-	other = world_address(1)->successors[0];
-	world_kill(1);
-	world_run(100);
-	world_kill(other);
-	world_run(120);
-	assert_non_null(world_last(COORDINATOR_PROBE, other));
-	world_run(90);
+	cluster_begin(4);
+	other = cluster_address(1)->successors[0];
+	cluster_kill(1);
+	cluster_run(100);
+	cluster_kill(other);
+	cluster_run(120);
+	assert_non_null(cluster_last(COORDINATOR_PROBE, other));
+	cluster_run(90);
 	assert_int_equal(state_of(1), MEMBER_SUSPECT);
-	world_run(10);
+	cluster_run(10);
 	assert_int_equal(state_of(1), MEMBER_DOWN);
-	assert_int_not_equal(world_address(1)->owner, 1);
+	assert_int_not_equal(cluster_address(1)->owner, 1);
 }
 
 static void test_all_but_one_die(void **state)
 {
 	(void)state;
 	world.conf.n_witnesses = 1;
-	world.conf.witnesses[0] = world_ip(200);
-	world_begin(4);
+	world.conf.witnesses[0] = cluster_ip(200);
+	cluster_begin(4);
 	for (size_t i = 1; i < 4; i++)
-		world_kill(i);
-	world_run(301);
+		cluster_kill(i);
+	cluster_run(301);
 	for (size_t i = 0; i < 4; i++)
-		world_expect_owner(i, 0);
+		cluster_expect_owner(i, 0);
 	/* And back: they get what is theirs after the hold-down. */
 	for (size_t i = 1; i < 4; i++) {
-		world_revive(i);
-		world_join(i);
+		cluster_revive(i);
+		cluster_join(i);
 	}
-	world_run(59900);
-	world_expect_owner(1, 0);
-	world_run(200);
+	cluster_run(59900);
+	cluster_expect_owner(1, 0);
+	cluster_run(200);
 	for (size_t i = 0; i < 4; i++)
-		world_expect_owner(i, i);
+		cluster_expect_owner(i, i);
 }
 
 /* The addresses of one member spread over the others, as planned. */
@@ -564,16 +564,16 @@ static void test_spreading(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 5; i++)
-		(void)world_add_address(1);
-	world_begin(4);
+		(void)cluster_add_address(1);
+	cluster_begin(4);
 	for (size_t i = 1; i < world.n_addresses; i++)
-		planned[i] = world_address(i)->successors[0];
-	world_kill(1);
-	world_run(301);
+		planned[i] = cluster_address(i)->successors[0];
+	cluster_kill(1);
+	cluster_run(301);
 	for (size_t i = 0; i < world.n_addresses; i++) {
 		if (i == 1 || i >= 4)
-			world_expect_owner(i, planned[i]);
-		n[world_address(i)->owner]++;
+			cluster_expect_owner(i, planned[i]);
+		n[cluster_address(i)->owner]++;
 	}
 	assert_int_equal(n[0], 3);
 	assert_int_equal(n[2], 3);
@@ -586,64 +586,64 @@ static void test_spreading(void **state)
 static void test_gone(void **state)
 {
 	(void)state;
-	world_begin(4);
-	world_gone(1);
+	cluster_begin(4);
+	cluster_gone(1);
 	/* Placement sends nobody there any more, before anything else. */
 	assert_int_equal(world.actions[0].type, COORDINATOR_CHANGED);
 	assert_int_equal(state_of(1), MEMBER_DOWN);
-	assert_int_equal(world_count(COORDINATOR_PROBE), 0);
-	assert_int_equal(world_count(COORDINATOR_CLAIM), 1);
-	world_expect_owner(1, world_last(COORDINATOR_CLAIM, COORDINATOR_NONE)->member);
-	assert_non_null(world_event("192.0.2.22", "orphaned", "its keeper says"));
+	assert_int_equal(cluster_count(COORDINATOR_PROBE), 0);
+	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 1);
+	cluster_expect_owner(1, cluster_last(COORDINATOR_CLAIM, COORDINATOR_NONE)->member);
+	assert_non_null(cluster_event("192.0.2.22", "orphaned", "its keeper says"));
 }
 
 static void test_bye(void **state)
 {
 	(void)state;
-	world_begin(4);
-	world_bye(1, true);
+	cluster_begin(4);
+	cluster_bye(1, true);
 	assert_int_equal(state_of(1), MEMBER_LEFT);
-	assert_int_equal(world_count(COORDINATOR_PROBE), 0);
-	assert_int_equal(world_count(COORDINATOR_CLAIM), 1);
-	assert_int_not_equal(world_address(1)->owner, 1);
-	assert_int_equal(world_address(1)->state, ADDRESS_OWNED);
+	assert_int_equal(cluster_count(COORDINATOR_PROBE), 0);
+	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 1);
+	assert_int_not_equal(cluster_address(1)->owner, 1);
+	assert_int_equal(cluster_address(1)->state, ADDRESS_OWNED);
 }
 
 /* What it did not release is asked for. */
 static void test_bye_with_an_address(void **state)
 {
 	(void)state;
-	world_begin(4);
-	world_bye(1, false);
-	world_run(1000);
-	assert_int_equal(world_count(COORDINATOR_CLAIM), 0);
-	world_kill(1);
-	world_run(1100);
+	cluster_begin(4);
+	cluster_bye(1, false);
+	cluster_run(1000);
+	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 0);
+	cluster_kill(1);
+	cluster_run(1100);
 	assert_int_equal(state_of(1), MEMBER_LEFT);
-	assert_int_equal(world_count(COORDINATOR_CLAIM), 1);
-	assert_int_not_equal(world_address(1)->owner, 1);
-	assert_int_equal(world_address(1)->state, ADDRESS_OWNED);
-	world_run(5000);
-	assert_int_equal(world_count(COORDINATOR_CLAIM), 1);
+	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 1);
+	assert_int_not_equal(cluster_address(1)->owner, 1);
+	assert_int_equal(cluster_address(1)->state, ADDRESS_OWNED);
+	cluster_run(5000);
+	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 1);
 }
 
 /* It lets go because it cannot do its job, and comes back. */
 static void test_unable_and_back(void **state)
 {
 	(void)state;
-	world_begin(4);
+	cluster_begin(4);
 	world.members[1].is_unable = true;
-	world_let_go(1, 1, "eth1 is down");
-	assert_int_equal(world_count(COORDINATOR_CLAIM), 1);
-	assert_int_not_equal(world_address(1)->owner, 1);
-	assert_non_null(world_event("192.0.2.22", "orphaned", "m2 let go of it: eth1 is down"));
-	world_run(70000);
-	assert_int_not_equal(world_address(1)->owner, 1);
+	cluster_let_go(1, 1, "eth1 is down");
+	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 1);
+	assert_int_not_equal(cluster_address(1)->owner, 1);
+	assert_non_null(cluster_event("192.0.2.22", "orphaned", "m2 let go of it: eth1 is down"));
+	cluster_run(70000);
+	assert_int_not_equal(cluster_address(1)->owner, 1);
 	world.members[1].is_unable = false;
-	world_run(60000);
-	assert_int_not_equal(world_address(1)->owner, 1);
-	world_run(200);
-	world_expect_owner(1, 1);
+	cluster_run(60000);
+	assert_int_not_equal(cluster_address(1)->owner, 1);
+	cluster_run(200);
+	cluster_expect_owner(1, 1);
 }
 
 /* Nobody else can: it waits until its member can again. */
@@ -652,18 +652,18 @@ static void test_unable_and_nobody_else(void **state)
 	(void)state;
 	for (size_t i = 0; i < 4; i++)
 		world.members[i].has_no_adopt = true;
-	world_begin(4);
-	assert_int_equal(world_address(1)->n_successors, 0);
+	cluster_begin(4);
+	assert_int_equal(cluster_address(1)->n_successors, 0);
 	world.members[1].is_unable = true;
-	world_beat(1);
-	world_let_go(1, 1, "eth1 is down");
-	world_run(40000);
-	assert_int_equal(world_address(1)->state, ADDRESS_ORPHANED);
-	assert_int_equal(world_count(COORDINATOR_CLAIM), 0);
-	assert_non_null(world_event("192.0.2.22", "unclaimed", "no member that could hold it"));
+	cluster_beat(1);
+	cluster_let_go(1, 1, "eth1 is down");
+	cluster_run(40000);
+	assert_int_equal(cluster_address(1)->state, ADDRESS_ORPHANED);
+	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 0);
+	assert_non_null(cluster_event("192.0.2.22", "unclaimed", "no member that could hold it"));
 	world.members[1].is_unable = false;
-	world_run(101);
-	world_expect_owner(1, 1);
+	cluster_run(101);
+	cluster_expect_owner(1, 1);
 }
 
 /* ---- the director's own absence ---- */
@@ -671,65 +671,65 @@ static void test_unable_and_nobody_else(void **state)
 static void test_director_did_not_run(void **state)
 {
 	(void)state;
-	world_begin(4);
+	cluster_begin(4);
 	world.members[1].agent = world.members[1].link = MSG_SEEN_NO;
 	world.members[1].is_beating = false;
-	world_run(230);
-	assert_true(world_count(COORDINATOR_PROBE) > 0);
+	cluster_run(230);
+	assert_true(cluster_count(COORDINATOR_PROBE) > 0);
 	/* Suspended. Then the timers come first, as in libuv. */
 	world.now += 600000;
 	registry_expire(world.registry, world.now);
 	coordinator_expire(world.coordinator, world.now);
-	world_pump();
+	cluster_pump();
 	assert_int_equal(state_of(1), MEMBER_ACTIVE);
-	assert_int_equal(world_count(COORDINATOR_CLAIM), 0);
+	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 0);
 	for (size_t i = 0; i < 4; i++) {
 		world.members[i].is_beating = true;
-		world_beat(i);
+		cluster_beat(i);
 	}
-	world_run(5000);
-	assert_int_equal(world_count(COORDINATOR_CLAIM), 0);
+	cluster_run(5000);
+	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 0);
 	for (size_t i = 0; i < 4; i++)
-		world_expect_owner(i, i);
+		cluster_expect_owner(i, i);
 }
 
 /* The same, but a heartbeat is read before any timer, and m2 is really dead. */
 static void test_director_did_not_run_and_one_died(void **state)
 {
 	(void)state;
-	world_begin(4);
-	world_kill(1);
-	world_run(230);
+	cluster_begin(4);
+	cluster_kill(1);
+	cluster_run(230);
 	world.now += 600000 - 230;
 	for (size_t i = 0; i < 4; i++) {
 		if (i != 1)
-			world_beat(i);
+			cluster_beat(i);
 	}
-	assert_int_equal(world_count(COORDINATOR_CLAIM), 0);
+	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 0);
 	assert_int_not_equal(state_of(1), MEMBER_DOWN);
-	world_until_owned(1, world_address(1)->successors[0], 700);
+	cluster_until_owned(1, cluster_address(1)->successors[0], 700);
 }
 
 /* What was found out before it stopped counts no more: m2 was hung then, and may be back. */
 static void test_director_did_not_run_hung_member(void **state)
 {
 	(void)state;
-	world_begin(4);
+	cluster_begin(4);
 	world.members[1].is_beating = false;
 	world.members[1].agent = MSG_SEEN_NO;
-	world_run(1000);
-	assert_non_null(world_event("m2", "hung", ""));
+	cluster_run(1000);
+	assert_non_null(cluster_event("m2", "hung", ""));
 	world.now += 10000;
 	registry_expire(world.registry, world.now);
 	coordinator_expire(world.coordinator, world.now);
-	world_pump();
+	cluster_pump();
 	assert_int_equal(state_of(1), MEMBER_SUSPECT);
 	world.members[1].is_beating = true;
 	for (size_t i = 0; i < 4; i++)
-		world_beat(i);
-	world_run(1000);
-	world_expect_owner(1, 1);
-	assert_int_equal(world_count(COORDINATOR_CLAIM), 0);
+		cluster_beat(i);
+	cluster_run(1000);
+	cluster_expect_owner(1, 1);
+	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 0);
 }
 
 /* An answer that waited in the socket is in time. */
@@ -739,20 +739,20 @@ static void test_director_did_not_run_while_claiming(void **state)
 	size_t first;
 
 	(void)state;
-	world_begin(4);
-	first = world_address(1)->successors[0];
+	cluster_begin(4);
+	first = cluster_address(1)->successors[0];
 	world.members[first].obedience = WORLD_IS_MUTE;
-	world_gone(1);
-	claim = world_last(COORDINATOR_CLAIM, first);
+	cluster_gone(1);
+	claim = cluster_last(COORDINATOR_CLAIM, first);
 	world.now += 10000;
 	for (size_t i = 0; i < 4; i++) {
 		if (i != 1)
-			world_beat(i);
+			cluster_beat(i);
 	}
-	world_claimed(first, 1, claim->id, claim->epoch);
-	world_pump();
-	world_expect_owner(1, first);
-	assert_int_equal(world_count(COORDINATOR_CLAIM), 1);
+	cluster_claimed(first, 1, claim->id, claim->epoch);
+	cluster_pump();
+	cluster_expect_owner(1, first);
+	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 1);
 }
 
 int main(void)

@@ -45,7 +45,7 @@ static int stop(void **state)
 {
 	(void)state;
 	is_starving = false;
-	world_stop();
+	cluster_stop();
 	return 0;
 }
 
@@ -80,22 +80,22 @@ static void test_store_requests(void **state)
 {
 	(void)state;
 	need_own_malloc();
-	world_reset(3);
+	cluster_reset(3);
 	world.epoch = 0;
 	for (size_t i = 0; i < 3; i++) {
 		world.records[i].owner = COORDINATOR_NONE;
 		world.records[i].epoch = 0;
 	}
-	world_start();
+	cluster_start();
 	is_starving = true;
 	for (size_t i = 0; i < 3; i++)
-		world_join(i);
-	world_run(500);
-	assert_int_equal(world_count(COORDINATOR_STORE), 0);
+		cluster_join(i);
+	cluster_run(500);
+	assert_int_equal(cluster_count(COORDINATOR_STORE), 0);
 	is_starving = false;
-	world_run(1100);
+	cluster_run(1100);
 	for (size_t i = 0; i < 3; i++)
-		world_expect_owner(i, i);
+		cluster_expect_owner(i, i);
 }
 
 /* Store requests are answered while the queue is full: orders are lost, and made again. */
@@ -103,12 +103,12 @@ static void test_orders(void **state)
 {
 	(void)state;
 	need_own_malloc();
-	world_reset(4);
+	cluster_reset(4);
 	for (size_t i = 0; i < 8; i++)
-		(void)world_add_address(1);
-	world_begin(4);
+		(void)cluster_add_address(1);
+	cluster_begin(4);
 	world.store = WORLD_STORE_WAITS;
-	world_gone(1);
+	cluster_gone(1);
 	assert_int_equal(world.n_waiting, 9);
 	is_starving = true;
 	/* Fills the ring without anybody draining it. */
@@ -121,12 +121,12 @@ static void test_orders(void **state)
 	world.epoch = 3000;
 	world.n_waiting = 0;
 	world.store = WORLD_STORES;
-	world_pump();
-	assert_int_equal(world_count(COORDINATOR_CLAIM), 0);
-	assert_int_equal(world_address(1)->state, ADDRESS_CLAIMING);
-	world_run(1600);
+	cluster_pump();
+	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 0);
+	assert_int_equal(cluster_address(1)->state, ADDRESS_CLAIMING);
+	cluster_run(1600);
 	for (size_t i = 0; i < world.n_addresses; i++)
-		assert_int_equal(world_address(i)->state, ADDRESS_OWNED);
+		assert_int_equal(cluster_address(i)->state, ADDRESS_OWNED);
 }
 
 int main(void)

@@ -17,23 +17,23 @@
 static int start(void **state)
 {
 	(void)state;
-	world_reset(4);
+	cluster_reset(4);
 	return 0;
 }
 
 static int stop(void **state)
 {
 	(void)state;
-	world_stop();
+	cluster_stop();
 	return 0;
 }
 
 /* m2 is gone; returns its first successor. */
 static size_t lose(void)
 {
-	size_t successor = world_address(1)->successors[0];
+	size_t successor = cluster_address(1)->successors[0];
 
-	world_gone(1);
+	cluster_gone(1);
 	world.members[1].agent = world.members[1].link = MSG_SEEN_NO;
 	return successor;
 }
@@ -46,24 +46,24 @@ static void test_claim_times_out(void **state)
 	uint64_t epoch;
 
 	(void)state;
-	world_begin(4);
-	first = world_address(1)->successors[0];
-	second = world_address(1)->successors[1];
+	cluster_begin(4);
+	first = cluster_address(1)->successors[0];
+	second = cluster_address(1)->successors[1];
 	world.members[first].obedience = WORLD_IS_MUTE;
 	assert_int_equal(lose(), first);
-	epoch = world_last(COORDINATOR_CLAIM, first)->epoch;
-	assert_int_equal(world_address(1)->state, ADDRESS_CLAIMING);
-	assert_int_equal(world_address(1)->owner, first);
-	world_run(1499);
-	assert_int_equal(world_count(COORDINATOR_CLAIM), 1);
-	world_run(1);
-	assert_int_equal(world_count(COORDINATOR_CLAIM), 2);
-	assert_true(world_last(COORDINATOR_CLAIM, second)->epoch > epoch);
-	assert_int_equal(world_last(COORDINATOR_CLAIM, second)->from, 1);
-	world_expect_owner(1, second);
-	assert_non_null(world_event("192.0.2.22", "no answer: m", "1500 ms"));
+	epoch = cluster_last(COORDINATOR_CLAIM, first)->epoch;
+	assert_int_equal(cluster_address(1)->state, ADDRESS_CLAIMING);
+	assert_int_equal(cluster_address(1)->owner, first);
+	cluster_run(1499);
+	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 1);
+	cluster_run(1);
+	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 2);
+	assert_true(cluster_last(COORDINATOR_CLAIM, second)->epoch > epoch);
+	assert_int_equal(cluster_last(COORDINATOR_CLAIM, second)->from, 1);
+	cluster_expect_owner(1, second);
+	assert_non_null(cluster_event("192.0.2.22", "no answer: m", "1500 ms"));
 	/* Whoever did not answer may have it: it is ordered to let go. */
-	assert_non_null(world_last(COORDINATOR_RELEASE, first));
+	assert_non_null(cluster_last(COORDINATOR_RELEASE, first));
 }
 
 /* The shell was held up for a moment, and its timers come before its sockets. */
@@ -98,23 +98,23 @@ static void test_late_answer(void **state)
 	struct coordinator_action claim;
 
 	(void)state;
-	world_begin(4);
-	first = world_address(1)->successors[0];
-	second = world_address(1)->successors[1];
+	cluster_begin(4);
+	first = cluster_address(1)->successors[0];
+	second = cluster_address(1)->successors[1];
 	world.members[first].obedience = world.members[second].obedience = WORLD_IS_MUTE;
 	(void)lose();
-	claim = *world_last(COORDINATOR_CLAIM, first);
-	world_run(1500);
+	claim = *cluster_last(COORDINATOR_CLAIM, first);
+	cluster_run(1500);
 	world.members[first].obedience = WORLD_OBEYS;
-	world_claimed(first, 1, claim.id, claim.epoch);
-	world_pump();
-	assert_int_equal(world_address(1)->owner, second);
-	claim = *world_last(COORDINATOR_CLAIM, second);
-	world_refused(second, 1, claim.id, MSG_REFUSED_IN_USE);
-	world_pump();
-	world_run(100);
-	world_expect_owner(1, first);
-	assert_true(world_address(1)->epoch > claim.epoch);
+	cluster_claimed(first, 1, claim.id, claim.epoch);
+	cluster_pump();
+	assert_int_equal(cluster_address(1)->owner, second);
+	claim = *cluster_last(COORDINATOR_CLAIM, second);
+	cluster_refused(second, 1, claim.id, MSG_REFUSED_IN_USE);
+	cluster_pump();
+	cluster_run(100);
+	cluster_expect_owner(1, first);
+	assert_true(cluster_address(1)->epoch > claim.epoch);
 }
 
 /* Its answer comes when another one has it: nothing changes, the newer notices make it yield. */
@@ -124,19 +124,19 @@ static void test_very_late_answer(void **state)
 	struct coordinator_action claim;
 
 	(void)state;
-	world_begin(4);
-	first = world_address(1)->successors[0];
-	second = world_address(1)->successors[1];
+	cluster_begin(4);
+	first = cluster_address(1)->successors[0];
+	second = cluster_address(1)->successors[1];
 	world.members[first].obedience = WORLD_IS_MUTE;
 	(void)lose();
-	claim = *world_last(COORDINATOR_CLAIM, first);
-	world_run(1600);
-	world_expect_owner(1, second);
-	world_forget();
-	world_claimed(first, 1, claim.id, claim.epoch);
-	world_pump();
-	world_expect_owner(1, second);
-	assert_int_equal(world_count(COORDINATOR_CLAIM), 0);
+	claim = *cluster_last(COORDINATOR_CLAIM, first);
+	cluster_run(1600);
+	cluster_expect_owner(1, second);
+	cluster_forget();
+	cluster_claimed(first, 1, claim.id, claim.epoch);
+	cluster_pump();
+	cluster_expect_owner(1, second);
+	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 0);
 }
 
 static void test_answers_that_are_none(void **state)
@@ -145,25 +145,25 @@ static void test_answers_that_are_none(void **state)
 	struct coordinator_action claim;
 
 	(void)state;
-	world_begin(4);
-	first = world_address(1)->successors[0];
+	cluster_begin(4);
+	first = cluster_address(1)->successors[0];
 	world.members[first].obedience = WORLD_IS_MUTE;
 	(void)lose();
-	claim = *world_last(COORDINATOR_CLAIM, first);
+	claim = *cluster_last(COORDINATOR_CLAIM, first);
 	/* Another member, another id, no id, no such address. */
-	world_refused((first + 1) % 4, 1, claim.id, MSG_REFUSED_FAILED);
-	world_refused(first, 1, claim.id + 1, MSG_REFUSED_FAILED);
-	world_refused(first, 1, 0, MSG_REFUSED_FAILED);
-	world_refused(first, 11, claim.id, MSG_REFUSED_FAILED);
-	world_refused(first, 2, claim.id, MSG_REFUSED_FAILED);
-	world_released(first, 1, claim.id);
-	world_pump();
-	assert_int_equal(world_address(1)->state, ADDRESS_CLAIMING);
-	assert_int_equal(world_address(1)->owner, first);
-	world_claimed(first, 1, claim.id, claim.epoch);
-	world_claimed(first, 1, claim.id, claim.epoch);
-	world_pump();
-	world_expect_owner(1, first);
+	cluster_refused((first + 1) % 4, 1, claim.id, MSG_REFUSED_FAILED);
+	cluster_refused(first, 1, claim.id + 1, MSG_REFUSED_FAILED);
+	cluster_refused(first, 1, 0, MSG_REFUSED_FAILED);
+	cluster_refused(first, 11, claim.id, MSG_REFUSED_FAILED);
+	cluster_refused(first, 2, claim.id, MSG_REFUSED_FAILED);
+	cluster_released(first, 1, claim.id);
+	cluster_pump();
+	assert_int_equal(cluster_address(1)->state, ADDRESS_CLAIMING);
+	assert_int_equal(cluster_address(1)->owner, first);
+	cluster_claimed(first, 1, claim.id, claim.epoch);
+	cluster_claimed(first, 1, claim.id, claim.epoch);
+	cluster_pump();
+	cluster_expect_owner(1, first);
 }
 
 static const char *const codes[] = {
@@ -177,15 +177,15 @@ static void test_refused(void **state)
 		size_t first, second;
 
 		start(state);
-		world_begin(4);
-		first = world_address(1)->successors[0];
-		second = world_address(1)->successors[1];
+		cluster_begin(4);
+		first = cluster_address(1)->successors[0];
+		second = cluster_address(1)->successors[1];
 		world.members[first].obedience = WORLD_REFUSES;
 		world.members[first].code = codes[i];
 		(void)lose();
-		world_expect_owner(1, second);
-		assert_int_equal(world_count(COORDINATOR_CLAIM), 2);
-		assert_non_null(world_event("192.0.2.22", "refused: m", codes[i]));
+		cluster_expect_owner(1, second);
+		assert_int_equal(cluster_count(COORDINATOR_CLAIM), 2);
+		assert_non_null(cluster_event("192.0.2.22", "refused: m", codes[i]));
 		stop(state);
 	}
 }
@@ -196,18 +196,18 @@ static void test_stale_epoch(void **state)
 	size_t first;
 
 	(void)state;
-	world_begin(4);
-	first = world_address(1)->successors[0];
+	cluster_begin(4);
+	first = cluster_address(1)->successors[0];
 	world.members[first].obedience = WORLD_IS_MUTE;
 	(void)lose();
 	world.members[first].max_epoch = 5000000;
-	world_refused(first, 1, world_last(COORDINATOR_CLAIM, first)->id, MSG_REFUSED_STALE);
+	cluster_refused(first, 1, cluster_last(COORDINATOR_CLAIM, first)->id, MSG_REFUSED_STALE);
 	world.members[first].obedience = WORLD_OBEYS;
-	world_pump();
-	world_expect_owner(1, first);
-	assert_int_equal(world_address(1)->epoch, 5000001);
+	cluster_pump();
+	cluster_expect_owner(1, first);
+	assert_int_equal(cluster_address(1)->epoch, 5000001);
 	assert_int_equal(coordinator_epoch(world.coordinator), 5000001);
-	assert_int_equal(world_count(COORDINATOR_CLAIM), 2);
+	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 2);
 }
 
 /* Whatever epoch it is given, it is stale: the next one, after a few. */
@@ -216,13 +216,13 @@ static void test_stale_for_ever(void **state)
 	size_t first;
 
 	(void)state;
-	world_begin(4);
-	first = world_address(1)->successors[0];
+	cluster_begin(4);
+	first = cluster_address(1)->successors[0];
 	world.members[first].obedience = WORLD_REFUSES;
 	world.members[first].code = MSG_REFUSED_STALE;
 	(void)lose();
-	world_expect_owner(1, world_last(COORDINATOR_CLAIM, NOBODY)->member);
-	assert_int_equal(world_count(COORDINATOR_CLAIM), 5);
+	cluster_expect_owner(1, cluster_last(COORDINATOR_CLAIM, NOBODY)->member);
+	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 5);
 }
 
 /* All refuse: asked again ever more rarely, told once, taken when one can. */
@@ -231,31 +231,31 @@ static void test_all_refuse(void **state)
 	size_t n;
 
 	(void)state;
-	world_begin(4);
+	cluster_begin(4);
 	for (size_t i = 0; i < 4; i++) {
 		world.members[i].obedience = WORLD_REFUSES;
 		world.members[i].code = MSG_REFUSED_IN_USE;
 	}
 	(void)lose();
-	assert_int_equal(world_address(1)->state, ADDRESS_ORPHANED);
-	assert_int_equal(world_address(1)->owner, NOBODY);
-	assert_int_equal(world_count(COORDINATOR_CLAIM), 3);
-	assert_non_null(world_event("192.0.2.22", "unclaimed", "1000 ms"));
-	world_run(999);
-	assert_int_equal(world_count(COORDINATOR_CLAIM), 3);
-	world_run(1);
-	assert_int_equal(world_count(COORDINATOR_CLAIM), 6);
-	world_run(2000);
-	assert_int_equal(world_count(COORDINATOR_CLAIM), 9);
-	n = world_count(COORDINATOR_CLAIM);
-	world_run(120000);
-	assert_in_range(world_count(COORDINATOR_CLAIM), n + 15, n + 25);
+	assert_int_equal(cluster_address(1)->state, ADDRESS_ORPHANED);
+	assert_int_equal(cluster_address(1)->owner, NOBODY);
+	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 3);
+	assert_non_null(cluster_event("192.0.2.22", "unclaimed", "1000 ms"));
+	cluster_run(999);
+	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 3);
+	cluster_run(1);
+	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 6);
+	cluster_run(2000);
+	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 9);
+	n = cluster_count(COORDINATOR_CLAIM);
+	cluster_run(120000);
+	assert_in_range(cluster_count(COORDINATOR_CLAIM), n + 15, n + 25);
 	n = 0;
 	for (size_t i = 0; i < world.n_actions; i++)
 		n += strcmp(world.actions[i].what, "unclaimed") == 0 ? 1 : 0;
 	assert_int_equal(n, 1);
 	world.members[0].obedience = WORLD_OBEYS;
-	world_until_owned(1, 0, 31000);
+	cluster_until_owned(1, 0, 31000);
 }
 
 static void test_successor_dies_while_claiming(void **state)
@@ -263,16 +263,16 @@ static void test_successor_dies_while_claiming(void **state)
 	size_t first, second;
 
 	(void)state;
-	world_begin(4);
-	first = world_address(1)->successors[0];
-	second = world_address(1)->successors[1];
+	cluster_begin(4);
+	first = cluster_address(1)->successors[0];
+	second = cluster_address(1)->successors[1];
 	world.members[first].obedience = WORLD_IS_MUTE;
 	(void)lose();
-	world_kill(first);
-	assert_true(world_until_owned(1, second, 400) <= 301);
+	cluster_kill(first);
+	assert_true(cluster_until_owned(1, second, 400) <= 301);
 	assert_int_equal(registry_get(world.registry, first)->state, MEMBER_DOWN);
-	assert_int_not_equal(world_address(first)->owner, first);
-	assert_int_equal(world_address(first)->state, ADDRESS_OWNED);
+	assert_int_not_equal(cluster_address(first)->owner, first);
+	assert_int_equal(cluster_address(first)->state, ADDRESS_OWNED);
 }
 
 static void test_successor_is_gone_while_claiming(void **state)
@@ -280,22 +280,22 @@ static void test_successor_is_gone_while_claiming(void **state)
 	size_t first, second;
 
 	(void)state;
-	world_begin(4);
-	first = world_address(1)->successors[0];
-	second = world_address(1)->successors[1];
+	cluster_begin(4);
+	first = cluster_address(1)->successors[0];
+	second = cluster_address(1)->successors[1];
 	world.members[first].obedience = WORLD_IS_MUTE;
 	(void)lose();
-	world_gone(first);
-	world_expect_owner(1, second);
-	world_forget();
+	cluster_gone(first);
+	cluster_expect_owner(1, second);
+	cluster_forget();
 	/* Or it says bye. */
 	stop(state);
 	start(state);
-	world_begin(4);
+	cluster_begin(4);
 	world.members[first].obedience = WORLD_IS_MUTE;
 	(void)lose();
-	world_bye(first, true);
-	world_expect_owner(1, second);
+	cluster_bye(first, true);
+	cluster_expect_owner(1, second);
 }
 
 /* It reconnects while it should claim: the order may be lost, a new one is sent. */
@@ -304,26 +304,26 @@ static void test_successor_reconnects_while_claiming(void **state)
 	size_t first;
 
 	(void)state;
-	world_begin(4);
-	first = world_address(1)->successors[0];
+	cluster_begin(4);
+	first = cluster_address(1)->successors[0];
 	world.members[first].obedience = WORLD_IS_MUTE;
 	(void)lose();
-	world_disconnect(first);
+	cluster_disconnect(first);
 	world.members[first].obedience = WORLD_OBEYS;
-	world_join(first);
-	world_expect_owner(1, first);
-	assert_int_equal(world_count(COORDINATOR_CLAIM), 2);
+	cluster_join(first);
+	cluster_expect_owner(1, first);
+	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 2);
 	/* Or it had claimed already: it says so. */
 	stop(state);
 	start(state);
-	world_begin(4);
+	cluster_begin(4);
 	world.members[first].obedience = WORLD_IS_MUTE;
 	(void)lose();
-	world.members[first].held[1] = world_last(COORDINATOR_CLAIM, first)->epoch;
-	world_disconnect(first);
-	world_join(first);
-	world_expect_owner(1, first);
-	assert_int_equal(world_count(COORDINATOR_CLAIM), 1);
+	world.members[first].held[1] = cluster_last(COORDINATOR_CLAIM, first)->epoch;
+	cluster_disconnect(first);
+	cluster_join(first);
+	cluster_expect_owner(1, first);
+	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 1);
 }
 
 /* Released by itself while the successor is still at it, and again after it has it. */
@@ -332,14 +332,14 @@ static void test_owner_lets_go_again(void **state)
 	size_t first;
 
 	(void)state;
-	world_begin(4);
+	cluster_begin(4);
 	first = lose();
-	world_expect_owner(1, first);
-	world_forget();
-	world_let_go(first, 1, "deleted by somebody");
-	assert_int_equal(world_count(COORDINATOR_CLAIM), 1);
-	assert_int_not_equal(world_last(COORDINATOR_CLAIM, NOBODY)->member, first);
-	assert_int_equal(world_address(1)->state, ADDRESS_OWNED);
+	cluster_expect_owner(1, first);
+	cluster_forget();
+	cluster_let_go(first, 1, "deleted by somebody");
+	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 1);
+	assert_int_not_equal(cluster_last(COORDINATOR_CLAIM, NOBODY)->member, first);
+	assert_int_equal(cluster_address(1)->state, ADDRESS_OWNED);
 }
 
 /* ---- the store ---- */
@@ -349,18 +349,18 @@ static void test_store_fails(void **state)
 	size_t first;
 
 	(void)state;
-	world_begin(4);
+	cluster_begin(4);
 	world.store = WORLD_STORE_FAILS;
 	first = lose();
-	assert_int_equal(world_count(COORDINATOR_CLAIM), 0);
-	assert_int_equal(world_address(1)->state, ADDRESS_ORPHANED);
-	assert_non_null(world_event("192.0.2.22", "not ordered", "store failed"));
-	world_run(5000);
-	assert_int_equal(world_count(COORDINATOR_CLAIM), 0);
-	assert_in_range(world_count(COORDINATOR_STORE), 5, 7);
+	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 0);
+	assert_int_equal(cluster_address(1)->state, ADDRESS_ORPHANED);
+	assert_non_null(cluster_event("192.0.2.22", "not ordered", "store failed"));
+	cluster_run(5000);
+	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 0);
+	assert_in_range(cluster_count(COORDINATOR_STORE), 5, 7);
 	world.store = WORLD_STORES;
-	world_run(1000);
-	world_expect_owner(1, first);
+	cluster_run(1000);
+	cluster_expect_owner(1, first);
 }
 
 /* While the store is busy the first successor dies: it is not even ordered. */
@@ -369,16 +369,16 @@ static void test_store_is_slow_successor_dies(void **state)
 	size_t first;
 
 	(void)state;
-	world_begin(4);
+	cluster_begin(4);
 	world.store = WORLD_STORE_WAITS;
 	first = lose();
 	assert_int_equal(world.waiting[0].record.owner, first);
-	world_disconnect(first);
+	cluster_disconnect(first);
 	world.store = WORLD_STORES;
-	world_store_answer(0);
-	assert_null(world_last(COORDINATOR_CLAIM, first));
-	assert_int_equal(world_address(1)->state, ADDRESS_OWNED);
-	assert_int_not_equal(world_address(1)->owner, first);
+	cluster_store_answer(0);
+	assert_null(cluster_last(COORDINATOR_CLAIM, first));
+	assert_int_equal(cluster_address(1)->state, ADDRESS_OWNED);
+	assert_int_not_equal(cluster_address(1)->owner, first);
 }
 
 /* While the store is busy the owner comes back with its address: it keeps it. */
@@ -387,19 +387,19 @@ static void test_store_is_slow_owner_returns(void **state)
 	size_t first;
 
 	(void)state;
-	world_begin(4);
-	first = world_address(1)->successors[0];
+	cluster_begin(4);
+	first = cluster_address(1)->successors[0];
 	world.store = WORLD_STORE_WAITS;
 	world.members[1].is_beating = false;
 	world.members[1].agent = world.members[1].link = MSG_SEEN_NO;
-	world_run(301);
+	cluster_run(301);
 	assert_int_equal(world.waiting[0].record.owner, first);
-	world_join(1);
+	cluster_join(1);
 	world.store = WORLD_STORES;
-	world_store_answer(0);
-	assert_null(world_last(COORDINATOR_CLAIM, first));
-	world_run(100);
-	world_expect_owner(1, 1);
+	cluster_store_answer(0);
+	assert_null(cluster_last(COORDINATOR_CLAIM, first));
+	cluster_run(100);
+	cluster_expect_owner(1, 1);
 	assert_true(world.members[1].held[1] > 1000);
 }
 
@@ -407,35 +407,35 @@ static void test_store_is_slow_owner_returns(void **state)
 static void test_store_is_slow_owner_lets_go(void **state)
 {
 	(void)state;
-	world_begin(4);
+	cluster_begin(4);
 	world.store = WORLD_STORE_WAITS;
-	assert_int_equal(world_move(1, 3, false), 0);
-	world_let_go(1, 1, "its link is down");
+	assert_int_equal(cluster_move(1, 3, false), 0);
+	cluster_let_go(1, 1, "its link is down");
 	world.store = WORLD_STORES;
-	world_store_answer(0);
-	assert_int_equal(world_count(COORDINATOR_RELEASE), 0);
-	world_expect_owner(1, 3);
+	cluster_store_answer(0);
+	assert_int_equal(cluster_count(COORDINATOR_RELEASE), 0);
+	cluster_expect_owner(1, 3);
 	stop(state);
 	start(state);
-	world_begin(4);
+	cluster_begin(4);
 	world.store = WORLD_STORE_WAITS;
-	assert_int_equal(world_move(1, 3, false), 0);
-	world_gone(1);
+	assert_int_equal(cluster_move(1, 3, false), 0);
+	cluster_gone(1);
 	world.store = WORLD_STORES;
-	world_store_answer(0);
-	assert_int_equal(world_count(COORDINATOR_RELEASE), 0);
-	world_expect_owner(1, 3);
+	cluster_store_answer(0);
+	assert_int_equal(cluster_count(COORDINATOR_RELEASE), 0);
+	cluster_expect_owner(1, 3);
 }
 
 static void test_store_answers_for_nobody(void **state)
 {
 	(void)state;
-	world_begin(4);
+	cluster_begin(4);
 	coordinator_stored(world.coordinator, world.now, 0, 0, 99999);
 	coordinator_stored(world.coordinator, world.now, 12345, 0, 99999);
 	coordinator_fenced(world.coordinator, world.now, 0, 0);
 	coordinator_fenced(world.coordinator, world.now, 12345, 0);
-	world_pump();
+	cluster_pump();
 	assert_int_equal(world.n_actions, 0);
 }
 
@@ -447,79 +447,79 @@ static void test_return_with_address(void **state)
 	size_t successor;
 
 	(void)state;
-	world_begin(4);
-	successor = world_address(1)->successors[0];
+	cluster_begin(4);
+	successor = cluster_address(1)->successors[0];
 	world.members[1].is_beating = false;
 	world.members[1].agent = world.members[1].link = MSG_SEEN_NO;
-	world_until_owned(1, successor, 400);
+	cluster_until_owned(1, successor, 400);
 	assert_int_not_equal(world.members[1].held[1], 0);
-	world_forget();
-	world_join(1);
-	assert_non_null(world_last(COORDINATOR_RELEASE, 1));
+	cluster_forget();
+	cluster_join(1);
+	assert_non_null(cluster_last(COORDINATOR_RELEASE, 1));
 	assert_int_equal(world.members[1].held[1], 0);
-	world_expect_owner(1, successor);
-	world_run(100);
-	assert_int_equal(world_count(COORDINATOR_RELEASE), 1);
-	assert_int_equal(world_count(COORDINATOR_CLAIM), 0);
+	cluster_expect_owner(1, successor);
+	cluster_run(100);
+	assert_int_equal(cluster_count(COORDINATOR_RELEASE), 1);
+	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 0);
 }
 
 /* It does not answer the release: asked again, then told. */
 static void test_return_and_no_answer(void **state)
 {
 	(void)state;
-	world_begin(4);
+	cluster_begin(4);
 	world.members[1].is_beating = false;
 	world.members[1].agent = world.members[1].link = MSG_SEEN_NO;
-	world_run(301);
+	cluster_run(301);
 	world.members[1].obedience = WORLD_IS_MUTE;
-	world_join(1);
-	world_run(10000);
-	assert_int_equal(world_count(COORDINATOR_RELEASE), 5);
-	assert_non_null(world_event("192.0.2.22", "not released", "m2 answered none of 5"));
+	cluster_join(1);
+	cluster_run(10000);
+	assert_int_equal(cluster_count(COORDINATOR_RELEASE), 5);
+	assert_non_null(cluster_event("192.0.2.22", "not released", "m2 answered none of 5"));
 }
 
 /* It rebooted within suspect_ms: it gets its own address again at once. */
 static void test_fast_reboot(void **state)
 {
 	(void)state;
-	world_begin(4);
+	cluster_begin(4);
 	memset(world.members[1].held, 0, sizeof(world.members[1].held));
-	world_join(1);
-	assert_int_equal(world_count(COORDINATOR_CLAIM), 1);
-	world_expect_owner(1, 1);
-	assert_non_null(world_event("192.0.2.22", "orphaned", "m2 is back without it"));
+	cluster_join(1);
+	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 1);
+	cluster_expect_owner(1, 1);
+	assert_non_null(cluster_event("192.0.2.22", "orphaned", "m2 is back without it"));
 }
 
 /* It holds it under a newer epoch than is on record: the store was restored. */
 static void test_newer_epoch_is_adopted(void **state)
 {
 	(void)state;
-	world_begin(4);
+	cluster_begin(4);
 	world.members[2].held[1] = 7000000;
 	world.members[2].max_epoch = 7000000;
-	world_join(2);
-	world_expect_owner(1, 2);
-	assert_int_equal(world_address(1)->epoch > 7000000, true); /* m2 was ordered to let go */
-	assert_non_null(world_event("192.0.2.22", "adopted: m3", "7000000"));
+	cluster_join(2);
+	cluster_expect_owner(1, 2);
+	assert_int_equal(cluster_address(1)->epoch > 7000000, true); /* m2 was ordered to let go */
+	assert_non_null(cluster_event("192.0.2.22", "adopted: m3", "7000000"));
 	assert_int_equal(world.records[1].owner, 2);
-	assert_non_null(world_last(COORDINATOR_RELEASE, 1));
+	assert_non_null(cluster_last(COORDINATOR_RELEASE, 1));
 }
 
 /* It says so, and lets go before that is on record. */
 static void test_adopted_and_let_go(void **state)
 {
 	(void)state;
-	world_begin(4);
+	cluster_begin(4);
 	world.store = WORLD_STORE_WAITS;
 	world.members[2].held[1] = 7000000;
-	world_join(2);
+	cluster_join(2);
 	assert_true(world.waiting[0].is_adopted);
-	world_let_go(2, 1, "its link is down");
+	cluster_let_go(2, 1, "its link is down");
 	world.store = WORLD_STORES;
-	world_store_answer(0);
-	assert_int_equal(world_count(COORDINATOR_CLAIM), 1);
-	assert_int_equal(world_address(1)->state, ADDRESS_OWNED);
-	assert_true(world.members[world_address(1)->owner].held[1] > 7000000);
+	cluster_store_answer(0);
+	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 1);
+	assert_int_equal(cluster_address(1)->state, ADDRESS_OWNED);
+	assert_true(world.members[cluster_address(1)->owner].held[1] > 7000000);
 }
 
 int main(void)

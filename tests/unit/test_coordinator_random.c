@@ -37,19 +37,19 @@ static void yield_one(size_t address)
 	size_t best = MEMBERS;
 
 	for (size_t i = 0; i < MEMBERS; i++) {
-		const struct world_member *m = &world.members[i];
+		const struct cluster_member *m = &world.members[i];
 
 		if (m->held[address] != 0 && m->agent == MSG_SEEN_YES &&
 		    (best == MEMBERS || m->held[address] > world.members[best].held[address]))
 			best = i;
 	}
 	for (size_t i = 0; i < MEMBERS; i++) {
-		struct world_member *m = &world.members[i];
+		struct cluster_member *m = &world.members[i];
 
 		if (i == best || m->held[address] == 0 || m->agent != MSG_SEEN_YES)
 			continue;
 		if (m->session != 0 && m->is_beating)
-			world_let_go(i, address, "a newer claim");
+			cluster_let_go(i, address, "a newer claim");
 		m->held[address] = 0;
 	}
 }
@@ -57,10 +57,10 @@ static void yield_one(size_t address)
 static void run(uint64_t ms)
 {
 	for (uint64_t until = world.now + ms; world.now < until;) {
-		world_run(until - world.now < 1000 ? until - world.now : 1000);
+		cluster_run(until - world.now < 1000 ? until - world.now : 1000);
 		for (size_t i = 0; i < world.n_addresses; i++)
 			yield_one(i);
-		world_forget();
+		cluster_forget();
 	}
 }
 
@@ -68,10 +68,10 @@ static void run(uint64_t ms)
 
 static void return_one(size_t i)
 {
-	world_revive(i);
+	cluster_revive(i);
 	world.members[i].is_unable = false;
 	world.members[i].no_witness = false;
-	world_join(i);
+	cluster_join(i);
 }
 
 static void restart_director(void)
@@ -79,10 +79,10 @@ static void restart_director(void)
 	/* Sometimes from the backup: what members have seen is higher. */
 	if (draw(4) == 0)
 		world.epoch = 1;
-	world_start();
+	cluster_start();
 	for (size_t i = 0; i < MEMBERS; i++) {
 		if (world.members[i].is_beating && draw(3) != 0)
-			world_join(i);
+			cluster_join(i);
 		else
 			world.members[i].is_beating = false;
 	}
@@ -93,37 +93,37 @@ static void unable(size_t i)
 	world.members[i].is_unable = true;
 	for (size_t k = 0; k < world.n_addresses; k++) {
 		if (world.members[i].held[k] != 0 && world.members[i].session != 0)
-			world_let_go(i, k, "its link is down");
+			cluster_let_go(i, k, "its link is down");
 		world.members[i].held[k] = 0;
 	}
 }
 
-static void store_is(enum world_store store)
+static void store_is(enum cluster_store store)
 {
 	world.store = store;
 	if (world.n_waiting > 0)
-		world_store_answer(draw(2) == 0 ? ERR_IO : 0);
+		cluster_store_answer(draw(2) == 0 ? ERR_IO : 0);
 }
 
 static void answer_fence(void)
 {
-	const struct coordinator_action *fence = world_last(COORDINATOR_FENCE, COORDINATOR_NONE);
+	const struct coordinator_action *fence = cluster_last(COORDINATOR_FENCE, COORDINATOR_NONE);
 
 	if (fence == NULL)
 		return;
 	coordinator_fenced(world.coordinator, world.now, fence->ticket, draw(2) == 0 ? 0 : ERR_IO);
-	world_pump();
+	cluster_pump();
 }
 
 static void happen(size_t i)
 {
 	static const char *const codes[] = { MSG_REFUSED_IN_USE, MSG_REFUSED_STALE,
 					     MSG_REFUSED_UNREACHED, MSG_REFUSED_UNKNOWN };
-	struct world_member *m = &world.members[i];
+	struct cluster_member *m = &world.members[i];
 
 	switch (draw(16)) {
 	case 0:
-		world_kill(i);
+		cluster_kill(i);
 		break;
 	case 1:
 	case 2:
@@ -134,7 +134,7 @@ static void happen(size_t i)
 		break;
 	case 4:
 		if (m->session != 0)
-			world_disconnect(i);
+			cluster_disconnect(i);
 		m->is_beating = false;
 		break;
 	case 5:
@@ -146,28 +146,28 @@ static void happen(size_t i)
 		m->agent = m->link = MSG_SEEN_YES;
 		break;
 	case 7:
-		m->obedience = (enum world_obedience)draw(3);
+		m->obedience = (enum cluster_obedience)draw(3);
 		m->code = codes[draw(4)];
 		break;
 	case 8:
 		if (m->session != 0)
-			world_bye(i, draw(2) == 0);
+			cluster_bye(i, draw(2) == 0);
 		break;
 	case 9:
-		world_gone(i);
+		cluster_gone(i);
 		break;
 	case 10:
 		unable(i);
 		break;
 	case 11:
-		store_is((enum world_store)draw(3));
+		store_is((enum cluster_store)draw(3));
 		break;
 	case 12:
-		(void)world_move(draw(world.n_addresses), draw(2) == 0 ? COORDINATOR_NONE : i,
-				 draw(2) == 0);
+		(void)cluster_move(draw(world.n_addresses), draw(2) == 0 ? COORDINATOR_NONE : i,
+				   draw(2) == 0);
 		break;
 	case 13:
-		world_pause(draw(2) == 0);
+		cluster_pause(draw(2) == 0);
 		answer_fence();
 		break;
 	case 14:
@@ -188,7 +188,7 @@ static void heal(void)
 {
 	answer_fence();
 	store_is(WORLD_STORES);
-	world_pause(false);
+	cluster_pause(false);
 	for (size_t i = 0; i < MEMBERS; i++)
 		return_one(i);
 	run(200000);
@@ -197,7 +197,7 @@ static void heal(void)
 static void check(uint64_t seed)
 {
 	for (size_t k = 0; k < world.n_addresses; k++) {
-		const struct coordinator_address *a = world_address(k);
+		const struct coordinator_address *a = cluster_address(k);
 		size_t n_holders = 0;
 
 		for (size_t i = 0; i < MEMBERS; i++)
@@ -205,7 +205,7 @@ static void check(uint64_t seed)
 		if (a->state != ADDRESS_OWNED || n_holders != 1 ||
 		    world.members[a->owner].held[k] == 0 ||
 		    (a->owner != a->home && !a->is_manual)) {
-			world_print();
+			cluster_print();
 			fail_msg("seed %llu: 192.0.2.%zu is %s, m%zd's, %zu have it: %s",
 				 (unsigned long long)seed, 21 + k, coordinator_state_name(a->state),
 				 (ssize_t)a->owner + 1, n_holders, a->why);
@@ -216,19 +216,19 @@ static void check(uint64_t seed)
 static void play(uint64_t seed)
 {
 	seed_state = (seed + 1) * UINT64_C(0x9e3779b97f4a7c15);
-	world_reset(MEMBERS);
+	cluster_reset(MEMBERS);
 	for (size_t i = 0; i < EXTRA; i++)
-		(void)world_add_address(draw(MEMBERS));
+		(void)cluster_add_address(draw(MEMBERS));
 	world.conf.has_fence = draw(2) == 0;
 	world.conf.hold_down_ms = 5000;
-	world_begin(MEMBERS);
+	cluster_begin(MEMBERS);
 	for (size_t i = 0; i < STEPS; i++) {
 		happen(draw(MEMBERS));
 		run(draw(3) == 0 ? draw(6000) : draw(300));
 	}
 	heal();
 	check(seed);
-	world_stop();
+	cluster_stop();
 }
 
 static void test_random(void **state)

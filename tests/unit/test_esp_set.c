@@ -126,6 +126,43 @@ static void test_newest_wins(void **state)
 	assert_int_equal(sender(p->member, PAIR_WEB_V4, PAIR_PEER_V4), 0);
 }
 
+static void sum_packets_out(void *ctx, uint64_t id, const struct esp_stats *stats)
+{
+	assert_in_range(id, PAIR_ID, 2);
+	*(uint64_t *)ctx += stats->packets_out;
+}
+
+/* A rekeyed SA receives at once, and sends when it is turned on: then it is the newest. */
+static void test_outbound_is_turned_on_and_off(void **state)
+{
+	struct esp_pair *p = *state;
+	struct esp_child rekeyed = child_of(p, 2, PAIR_PEER_V4),
+			 narrow = child_of(p, 3, PAIR_PEER_V4);
+	uint64_t n = 0;
+
+	rekeyed.is_inbound_only = true;
+	add(p->member, &rekeyed);
+	assert_int_equal(sender(p->member, PAIR_WEB_V4, PAIR_PEER_V4), PAIR_ID);
+	assert_int_equal(esp_set_outbound(p->member, 2, false), 0);
+	assert_int_equal(esp_set_outbound(p->member, 2, true), 0);
+	assert_int_equal(esp_set_outbound(p->member, 2, true), 0);
+	assert_int_equal(sender(p->member, PAIR_WEB_V4, PAIR_PEER_V4), 2);
+	assert_int_equal(esp_set_outbound(p->member, 2, false), 0);
+	assert_int_equal(sender(p->member, PAIR_WEB_V4, PAIR_PEER_V4), PAIR_ID);
+	esp_set_each(p->member, sum_packets_out, &n);
+	assert_int_equal(n, 3);
+	add(p->member, &narrow);
+	assert_int_equal(esp_set_outbound(p->member, 2, true), 0);
+	assert_int_equal(sender(p->member, PAIR_WEB_V4, PAIR_PEER_V4), 2);
+	/* Either kind can be removed, and is not there. */
+	assert_int_equal(esp_set_outbound(p->member, PAIR_ID, false), 0);
+	assert_int_equal(esp_set_remove(p->member, PAIR_ID), 0);
+	assert_int_equal(esp_set_remove(p->member, 2), 0);
+	assert_int_equal(esp_set_remove(p->member, 3), 0);
+	assert_int_equal(sender(p->member, PAIR_WEB_V4, PAIR_PEER_V4), 0);
+	assert_int_equal(esp_set_outbound(p->member, 2, true), ERR_NOT_FOUND);
+}
+
 static void test_remove(void **state)
 {
 	struct esp_pair *p = *state;
@@ -399,6 +436,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		PAIR_TEST(test_refused_children),
 		PAIR_TEST(test_newest_wins),
+		PAIR_TEST(test_outbound_is_turned_on_and_off),
 		PAIR_TEST(test_remove),
 		PAIR_TEST(test_wipe),
 		PAIR_TEST(test_trim),

@@ -264,6 +264,28 @@ static void test_burst(void **state)
 	free_side(s);
 }
 
+/* Whoever hands over many without running the loop is no main that hangs. */
+static void test_burst_is_heard(void **state)
+{
+	struct ip_prefix prefix = { .ip = { IP_V4, { 10, 1, 0, 201 } }, .bits = 32 };
+	struct side *s = new_side(4096);
+	uint64_t sent = 0, seen = 0;
+
+	(void)state;
+	for (size_t round = 0; round < 10; round++) {
+		struct keeper_request r;
+		uint64_t before = seen;
+
+		for (size_t i = 0; i < 200; i++)
+			assert_int_equal(keeper_client_add_route(s->client, 0, &prefix, sent++), 0);
+		while (recv(s->keeper, &r, sizeof(r), MSG_DONTWAIT) == (ssize_t)sizeof(r))
+			assert_int_equal(r.arrival, seen++);
+		assert_true(seen > before);
+	}
+	assert_true(seen < sent);
+	free_side(s);
+}
+
 static void test_asks(void **state)
 {
 	struct ip target = { IP_V4, { 192, 0, 2, 1 } };
@@ -355,11 +377,17 @@ static void test_last_words_wait(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_requests),     cmocka_unit_test(test_reports),
-		cmocka_unit_test(test_pings),        cmocka_unit_test(test_keeper_ends),
-		cmocka_unit_test(test_keeper_hangs), cmocka_unit_test(test_keeper_talks_nonsense),
-		cmocka_unit_test(test_burst),        cmocka_unit_test(test_asks),
-		cmocka_unit_test(test_last_words),   cmocka_unit_test(test_last_words_wait),
+		cmocka_unit_test(test_requests),
+		cmocka_unit_test(test_reports),
+		cmocka_unit_test(test_pings),
+		cmocka_unit_test(test_keeper_ends),
+		cmocka_unit_test(test_keeper_hangs),
+		cmocka_unit_test(test_keeper_talks_nonsense),
+		cmocka_unit_test(test_burst),
+		cmocka_unit_test(test_burst_is_heard),
+		cmocka_unit_test(test_asks),
+		cmocka_unit_test(test_last_words),
+		cmocka_unit_test(test_last_words_wait),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -253,6 +253,35 @@ static void test_key_schedule(void **state)
 }
 
 /* Nonces have 256 octets at most (RFC 7296, 3.9); beyond that nothing is derived. */
+/* RFC 7296, 2.18: SKEYSEED from the old SK_d with the old prf, all else with the new suite. */
+static void test_rekeyed_schedule(void **state)
+{
+	static const struct prf_alg sha1 = { "prfsha1", PRF_HMAC_SHA1 };
+	struct octets d = octets_from_hex(CAVS_SK_D), ni = octets_from_hex(CAVS_NI),
+		      nr = octets_from_hex(CAVS_NR), g_ir = octets_from_hex(CAVS_G_IR_NEW),
+		      spis = octets_from_hex(CAVS_SPIS),
+		      skeyseed = octets_from_hex("63e81194946ebd05df7df5ebf5d8750056bf1f1d");
+	const struct bytes seed[] = { octets_bytes(&ni), octets_bytes(&nr), octets_bytes(&spis) };
+	struct ike_suite suite = { encr_find(ENCR_AES_GCM_16, 256), &sha1, NULL };
+	struct ike_keys keys;
+	uint8_t want[132];
+
+	(void)state;
+	assert_int_equal(ike_keys_rekey(crypto, PRF_HMAC_SHA1, octets_bytes(&d), &suite, seed[0],
+					seed[1], octets_bytes(&g_ir), 0x34c9e7c188868785,
+					0x3ff77d760d2b2199, &keys),
+			 0);
+	assert_int_equal(
+	    prf_plus(crypto, PRF_HMAC_SHA1, octets_bytes(&skeyseed), seed, 3, want, sizeof(want)),
+	    0);
+	assert_memory_equal(keys.d.data, want, 20);
+	assert_memory_equal(keys.ei.data, want + 20, 36);
+	assert_memory_equal(keys.er.data, want + 56, 36);
+	assert_memory_equal(keys.pi.data, want + 92, 20);
+	assert_memory_equal(keys.pr.data, want + 112, 20);
+	ike_keys_wipe(&keys);
+}
+
 static void test_nonce_limit(void **state)
 {
 	struct inputs in = inputs_of("aes256gcm16-prfsha256-x25519");
@@ -371,6 +400,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(test_formulas, teardown),
 		cmocka_unit_test_teardown(test_key_schedule, teardown),
+		cmocka_unit_test_teardown(test_rekeyed_schedule, teardown),
 		cmocka_unit_test_teardown(test_nonce_limit, teardown),
 		cmocka_unit_test_teardown(test_messages, teardown),
 		cmocka_unit_test_teardown(test_psk_inner_key, teardown),

@@ -269,6 +269,52 @@ static void test_lost_alone(void **state)
 	script_expect(s, "[took 192.0.2.21]; notice0 e130; changed");
 }
 
+/* What is let go of after the hello, which says that it is held, and before the welcome. */
+static void test_lost_between_hello_and_welcome(void **state)
+{
+	struct script *s = *state;
+
+	script_welcome(s, 120);
+	script_hold(s, HOME, 130);
+	disconnect(s);
+	ownership_hello(s->o);
+	ownership_keeper_lost(s->o, s->now_ms, HOME, "link down");
+	script_expect(s, "[lost 192.0.2.21]; changed");
+	script_welcome(s, 130);
+	script_expect(s, "released0 id0 e130");
+	script_welcome(s, 130);
+	script_expect(s, "");
+}
+
+/* The second hello says it; and what is held again by then was never given up. */
+static void test_hello_says_what_is_held(void **state)
+{
+	struct script *s = *state;
+
+	script_welcome(s, 120);
+	script_hold(s, HOME, 130);
+	disconnect(s);
+	ownership_hello(s->o);
+	ownership_keeper_lost(s->o, s->now_ms, HOME, "link down");
+	script_expect(s, "[lost 192.0.2.21]; changed");
+	ownership_hello(s->o);
+	script_welcome(s, 130);
+	script_expect(s, "");
+	script_hold(s, HOME, 140);
+	disconnect(s);
+	ownership_hello(s->o);
+	ownership_keeper_lost(s->o, s->now_ms, HOME, "link down");
+	script_wait(s, OWNERSHIP_ALONE_MS);
+	script_expect(s, "[lost 192.0.2.21]; add0; changed");
+	script_added(s, HOME);
+	script_expect(s, "[took 192.0.2.21]; notice0 e140; changed");
+	script_welcome(s, 140);
+	script_expect(s, "");
+	ownership_able(s->o, s->now_ms, false, "eth1 is down");
+	script_removed(s, HOME, 0);
+	script_expect(s, "[not able]; remove0; released0 id0 e140; changed");
+}
+
 /* A host that slept listens to the others first: they may have what it had. */
 static void test_dropped_alone(void **state)
 {
@@ -390,54 +436,6 @@ static void test_refused_is_not_ours(void **state)
 	script_expect(s, "persist2");
 }
 
-/* ---- what nobody was told ---- */
-
-static void hold_and_lose(struct script *s)
-{
-	script_welcome(s, 120);
-	script_hold(s, HOME, 121);
-	disconnect(s);
-	ownership_keeper_lost(s->o, s->now_ms, HOME, "link down");
-	script_expect(s, "[lost 192.0.2.21]; changed");
-}
-
-/* The hello of the next connection was written before. */
-static void test_lost_before_welcome(void **state)
-{
-	struct script *s = *state;
-
-	hold_and_lose(s);
-	script_welcome(s, 130);
-	script_expect(s, "released0 id0 e121");
-	script_welcome(s, 130);
-	script_expect(s, ""); /* once */
-}
-
-/* An attempt without a director, which fails, is no reason to say nothing. */
-static void test_lost_and_not_taken_again(void **state)
-{
-	struct script *s = *state;
-
-	hold_and_lose(s);
-	script_wait(s, OWNERSHIP_ALONE_MS);
-	script_expect(s, "add0");
-	script_refused(s, HOME, MSG_REFUSED_FAILED);
-	script_welcome(s, 130);
-	script_expect(s, "released0 id0 e121");
-}
-
-static void test_lost_and_taken_again(void **state)
-{
-	struct script *s = *state;
-
-	hold_and_lose(s);
-	script_wait(s, OWNERSHIP_ALONE_MS);
-	script_added(s, HOME);
-	script_expect(s, "add0; [took 192.0.2.21]; notice0 e121; changed");
-	script_welcome(s, 130);
-	script_expect(s, "");
-}
-
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -456,15 +454,14 @@ int main(void)
 		CASE(test_orders_under_way_go_on),
 		CASE(test_release_under_way),
 		CASE(test_lost_alone),
+		CASE(test_lost_between_hello_and_welcome),
+		CASE(test_hello_says_what_is_held),
 		CASE(test_dropped_alone),
 		CASE(test_alone_only_what_is_on_the_disk),
 		CASE(test_order_for_what_is_held),
 		CASE(test_welcome_while_adding),
 		CASE(test_welcome_between_retries),
 		CASE(test_refused_is_not_ours),
-		CASE(test_lost_before_welcome),
-		CASE(test_lost_and_not_taken_again),
-		CASE(test_lost_and_taken_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

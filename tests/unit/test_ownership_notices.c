@@ -317,7 +317,12 @@ static void test_nonsense(void **state)
 	script_notice(s, HOME, LOWER, MSG_INT_MAX + 1);
 	script_expect(s, "");
 	assert_int_equal(ownership_max_epoch(s->o), 100);
+	/* One that would leave none for orders to come. */
 	script_notice(s, HOME, LOWER, MSG_INT_MAX);
+	script_notice(s, HOME, LOWER, MSG_EPOCH_USUAL + 101 + MSG_EPOCH_LEAP);
+	script_expect(s, "");
+	assert_int_equal(ownership_max_epoch(s->o), 100);
+	script_notice(s, HOME, LOWER, MSG_EPOCH_USUAL);
 	script_expect(s, "persist2; remove0; [yielded 192.0.2.21]; changed");
 }
 

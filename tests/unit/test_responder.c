@@ -80,7 +80,7 @@ static void check_childless(struct world *w, uint16_t notify)
 	assert_int_equal(responder_count_established(w->r), 1);
 	assert_int_equal(w->n_up, 1);
 	assert_int_equal(w->peer.n_children, 0);
-	assert_int_equal(world_counter(w, RESPONDER_CHILD_FAILED), 1);
+	assert_int_equal(world_counter(w, COUNT_CHILD_FAILED), 1);
 	assert_int_equal(world_give(w, ikeclient_liveness(&w->c)).len > 0, true);
 }
 
@@ -188,7 +188,7 @@ static void check_auth_failure(struct world *w)
 	assert_int_equal(ikeclient_take_auth(&w->c, world_give(w, ikeclient_auth_request(&w->c))),
 			 ERR_BAD_STATE);
 	assert_int_equal(w->c.notify, NOTIFY_AUTHENTICATION_FAILED);
-	assert_int_equal(world_counter(w, RESPONDER_AUTH_FAILED), 1);
+	assert_int_equal(world_counter(w, COUNT_AUTH_FAILED), 1);
 	assert_int_equal(responder_count_established(w->r), 0);
 	assert_int_equal(responder_count_half_open(w->r), 1); /* counts, until its time is over */
 	assert_int_equal(world_give(w, ikeclient_liveness(&w->c)).len, 0);
@@ -245,7 +245,7 @@ static void test_strangers_cannot_fill_the_log(void **state)
 		world_init(&w);
 		world_give(&w, ikeclient_auth_request(&w.c));
 	}
-	assert_int_equal(world_counter(&w, RESPONDER_AUTH_FAILED), 500);
+	assert_int_equal(world_counter(&w, COUNT_AUTH_FAILED), 500);
 	assert_in_range(lines, 1, 30);
 	/* A while later it says how many it did not write. */
 	w.now += 10000;
@@ -310,7 +310,7 @@ static void test_cookie(void **state)
 	w.path.remote.ip.octets[3]++;
 	world_give(&w, ikeclient_init_request(&w.c));
 	assert_int_equal(responder_count_half_open(w.r), 0);
-	assert_int_equal(world_counter(&w, RESPONDER_COOKIE), 2);
+	assert_int_equal(world_counter(&w, COUNT_COOKIE), 2);
 	w.path.remote = elsewhere;
 	/* Good for one more generation, not longer. */
 	w.now += 60000;
@@ -375,7 +375,7 @@ static void test_retransmissions(void **state)
 	assert_int_equal(again.len, len);
 	assert_memory_equal(again.ptr, first, len);
 	assert_int_equal(w.n_add + w.n_up, 0);
-	assert_int_equal(world_counter(&w, RESPONDER_RETRANSMIT), 2);
+	assert_int_equal(world_counter(&w, COUNT_RETRANSMIT), 2);
 	/* Past IKE_AUTH, the old IKE_SA_INIT gets nothing. */
 	assert_int_equal(world_give(&w, (struct bytes){ w.c.message1, w.c.message1_len }).len, 0);
 	assert_int_equal(responder_count_half_open(w.r), 0);
@@ -530,10 +530,10 @@ static void test_half_open_limits(void **state)
 		world_give(&w, ikeclient_init_request(&w.c));
 	}
 	assert_int_equal(responder_count_half_open(w.r), 2);
-	assert_int_equal(world_counter(&w, RESPONDER_DROP_LIMIT), 3);
+	assert_int_equal(world_counter(&w, COUNT_DROP_LIMIT), 3);
 	world_expire(&w, HALF_OPEN_S);
 	assert_int_equal(responder_count_half_open(w.r), 0);
-	assert_int_equal(world_counter(&w, RESPONDER_HALF_OPEN_EXPIRED), 2);
+	assert_int_equal(world_counter(&w, COUNT_HALF_OPEN_EXPIRED), 2);
 	world_new_client(&w, ALICE, ALICE_PSK);
 	world_establish(&w);
 	world_stop(&w);
@@ -630,6 +630,163 @@ static void test_peer_is_followed(void **state)
 	world_stop(&w);
 }
 
+/* keep: a second one is refused, and the first is asked whether it is there; never: no matter. */
+static void test_uniqueness(void **state)
+{
+	struct world w;
+	struct payload_list list;
+	struct ikeclient first;
+	struct ike_header h;
+
+	(void)state;
+	world_start(&w);
+	w.connection.unique = POLICY_UNIQUE_KEEP;
+	world_establish(&w);
+	first = w.c;
+	w.c.kex = NULL;
+	world_new_client(&w, ALICE, ALICE_PSK);
+	world_init(&w);
+	responder_datagram(w.r, w.now, &w.path, ikeclient_auth_request(&w.c));
+	{
+		struct action a;
+		uint8_t asked[IKECLIENT_MESSAGE_MAX];
+
+		/* An empty INFORMATIONAL on the first one, N(AUTHENTICATION_FAILED) on the second.
+		 */
+		assert_true(responder_next_action(w.r, &a));
+		memcpy(asked, a.message.ptr, a.message.len);
+		assert_int_equal(
+		    ikeclient_open(&first, (struct bytes){ asked, a.message.len }, &h, &list), 0);
+		assert_int_equal(h.exchange, EXCHANGE_INFORMATIONAL);
+		assert_true(responder_next_action(w.r, &a));
+		memcpy(asked, a.message.ptr, a.message.len);
+		assert_int_equal(ikeclient_take_auth(&w.c, (struct bytes){ asked, a.message.len }),
+				 ERR_BAD_STATE);
+		assert_int_equal(w.c.notify, NOTIFY_AUTHENTICATION_FAILED);
+		assert_false(responder_next_action(w.r, &a));
+	}
+	assert_int_equal(responder_count_established(w.r), 1);
+	/* The first one does not answer: so there is room. */
+	for (int k = 0; k < 100; k++)
+		world_expire(&w, 1000);
+	assert_int_equal(responder_count_established(w.r), 0);
+	world_new_client(&w, ALICE, ALICE_PSK);
+	world_establish(&w);
+	world_new_client(&w, ALICE, ALICE_PSK);
+	w.c.with_initial_contact = true;
+	world_establish(&w);
+	assert_int_equal(responder_count_established(w.r), 1);
+	w.connection.unique = POLICY_UNIQUE_NEVER;
+	world_new_client(&w, ALICE, ALICE_PSK);
+	w.c.with_initial_contact = true;
+	world_establish(&w);
+	assert_int_equal(responder_count_established(w.r), 2);
+	ikeclient_free(&first);
+	world_stop(&w);
+}
+
+/* RFC 3948, 4: the one behind the NAT keeps its binding alive, when nothing else does. */
+static void test_keepalives(void **state)
+{
+	const struct esp_stats busy = { .last_out_ms = 1 << 20 };
+	struct world w;
+
+	(void)state;
+	world_start(&w);
+	w.conf.dpd_ms = 0;
+	world_restart(&w);
+	w.c.remote.ip.octets[0]++; /* as the peer sees us */
+	world_init(&w);
+	w.path.local.port = w.path.remote.port = IKE_NATT_PORT;
+	assert_int_equal(ikeclient_take_auth(&w.c, world_give(&w, ikeclient_auth_request(&w.c))),
+			 0);
+	world_expire(&w, 19999);
+	assert_int_equal(w.n_keepalive, 0);
+	for (int k = 0; k < 3; k++) {
+		world_expire(&w, k == 0 ? 1 : 20000);
+		assert_int_equal(w.n_keepalive, 1);
+		assert_int_equal(w.sent_path.remote.port, IKE_NATT_PORT);
+		assert_int_equal(w.n_sent, 0);
+	}
+	w.now += 10000;
+	world_give(&w, ikeclient_liveness(&w.c));
+	world_expire(&w, 19999);
+	assert_int_equal(w.n_keepalive, 0);
+	world_expire(&w, 1);
+	assert_int_equal(w.n_keepalive, 1);
+	w.now = busy.last_out_ms - 1000;
+	responder_child_usage(w.r, w.now, w.child_id, &busy);
+	world_expire(&w, 20999);
+	assert_int_equal(w.n_keepalive, 0);
+	world_stop(&w);
+	/* Nobody is behind one. */
+	world_start(&w);
+	w.conf.dpd_ms = 0;
+	world_restart(&w);
+	world_establish(&w);
+	world_expire(&w, 100000);
+	assert_int_equal(w.n_keepalive, 0);
+	world_stop(&w);
+}
+
+/* Two peers behind one address, with the same addresses inside: each has its own port and SPIs. */
+static void test_peers_behind_one_nat(void **state)
+{
+	struct world w;
+	struct ikeclient alice;
+	struct esp_child child;
+
+	(void)state;
+	world_start(&w);
+	w.path.remote.port = 1024;
+	world_establish(&w);
+	alice = w.c;
+	child = w.child;
+	w.c.kex = NULL;
+	world_new_client(&w, BOB, ALICE_PSK);
+	w.path.remote.port = 1025;
+	world_establish(&w);
+	assert_int_equal(w.child.remote.port, 1025);
+	assert_int_equal(child.remote.port, 1024);
+	assert_true(w.child.spi_in != child.spi_in);
+	assert_int_equal(responder_count_established(w.r), 2);
+	/* Bob's binding changes: Alice's does not. */
+	w.path.remote.port = 1026;
+	w.now += 2000;
+	world_give(&w, ikeclient_liveness(&w.c));
+	assert_int_equal(w.n_move, 1);
+	assert_string_equal(w.peer.identity, BOB);
+	w.path.remote.port = 1024;
+	world_give(&w, ikeclient_liveness(&alice));
+	assert_int_equal(w.n_sent, 1);
+	assert_int_equal(w.sent_path.remote.port, 1024);
+	assert_int_equal(w.n_move, 0);
+	ikeclient_free(&alice);
+	world_stop(&w);
+}
+
+/* RFC 6023: without SA, TSi and TSr; all three or none. */
+static void test_childless(void **state)
+{
+	static const uint8_t left_out[] = { PAYLOAD_SA, PAYLOAD_TSI, PAYLOAD_TSR };
+	struct world w;
+
+	(void)state;
+	for (unsigned int mask = 1; mask < 8; mask++) {
+		world_start(&w);
+		for (unsigned int k = 0; k < 3; k++)
+			w.c.leave_out[k] = (mask >> k & 1) != 0 ? left_out[k] : 0;
+		world_init(&w);
+		assert_true(w.c.has_childless);
+		world_give(&w, ikeclient_auth_request(&w.c));
+		assert_int_equal(w.n_add, 0);
+		assert_int_equal(w.n_up, mask == 7);
+		assert_int_equal(world_counter(&w, COUNT_SYNTAX), mask != 7);
+		assert_int_equal(world_counter(&w, COUNT_CHILD_FAILED), 0);
+		world_stop(&w);
+	}
+}
+
 static void test_redirected_peer(void **state)
 {
 	struct world w;
@@ -652,29 +809,6 @@ static void test_redirected_peer(void **state)
 	w.c.with_redirect_support = false;
 	world_establish(&w);
 	assert_false(w.peer.is_redirectable);
-	world_stop(&w);
-}
-
-static void test_create_child_is_refused(void **state)
-{
-	struct world w;
-	struct payload_list list;
-	struct ike_header h;
-	struct notify n;
-
-	(void)state;
-	world_start(&w);
-	world_establish(&w);
-	assert_int_equal(
-	    ikeclient_open(&w.c,
-			   world_give(&w, ikeclient_seal(&w.c, EXCHANGE_CREATE_CHILD_SA,
-							 w.c.next_id++, 0, nothing)),
-			   &h, &list),
-	    0);
-	assert_int_equal(list.n, 1);
-	assert_int_equal(notify_decode(list.items[0].body, &n), 0);
-	assert_int_equal(n.type, NOTIFY_NO_ADDITIONAL_SAS);
-	assert_int_equal(responder_count_established(w.r), 1);
 	world_stop(&w);
 }
 
@@ -772,7 +906,7 @@ static void test_window(void **state)
 	    world_give(&w, ikeclient_seal(&w.c, EXCHANGE_INFORMATIONAL, UINT32_MAX, 0, nothing))
 		.len,
 	    0);
-	assert_int_equal(world_counter(&w, RESPONDER_DROP_WINDOW), 3);
+	assert_int_equal(world_counter(&w, COUNT_DROP_WINDOW), 3);
 	assert_true(world_give(&w, ikeclient_liveness(&w.c)).len > 0);
 	world_stop(&w);
 }
@@ -969,8 +1103,11 @@ int main(void)
 		cmocka_unit_test(test_initial_contact),
 		cmocka_unit_test(test_sas_of_one_peer_are_bounded),
 		cmocka_unit_test(test_peer_is_followed),
+		cmocka_unit_test(test_uniqueness),
+		cmocka_unit_test(test_keepalives),
+		cmocka_unit_test(test_peers_behind_one_nat),
+		cmocka_unit_test(test_childless),
 		cmocka_unit_test(test_redirected_peer),
-		cmocka_unit_test(test_create_child_is_refused),
 		cmocka_unit_test(test_resumption_gets_nack),
 		cmocka_unit_test(test_unlisted_messages_change_nothing),
 		cmocka_unit_test(test_window),

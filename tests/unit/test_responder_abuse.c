@@ -7,7 +7,8 @@
 
 #include <cmocka.h>
 
-#include "common/ikev2/responder/ike_sa.h"
+#include "common/ikev2/responder/internal.h"
+#include "common/ikev2/session/tasks.h"
 #include "tests/lib/ike_world.h"
 
 /*
@@ -18,7 +19,7 @@ static const struct bytes nothing = { NULL, 0 };
 
 static size_t count_sas(const struct responder *r)
 {
-	return HASH_CNT(hh_spi, r->by_spi);
+	return HASH_CNT(hh_spi, r->core.by_spi);
 }
 
 /* ---- before authentication ---- */
@@ -48,15 +49,15 @@ static void test_bad_public_values_bring_up_the_cookie(void **state)
 		world_new_client(&w, ALICE, ALICE_PSK);
 		assert_int_equal(world_give(&w, bad_init(&w)).len, 0);
 	}
-	assert_int_equal(world_counter(&w, RESPONDER_DROP_KE), 3);
+	assert_int_equal(world_counter(&w, COUNT_DROP_KE), 3);
 	/* The same again costs nothing. */
 	assert_int_equal(world_give(&w, (struct bytes){ w.c.message1, w.c.message1_len }).len, 0);
-	assert_int_equal(world_counter(&w, RESPONDER_DROP_KE), 3);
+	assert_int_equal(world_counter(&w, COUNT_DROP_KE), 3);
 	world_new_client(&w, ALICE, ALICE_PSK);
 	m = world_give(&w, bad_init(&w));
 	assert_int_equal(ikeclient_take_init(&w.c, m), ERR_BAD_STATE);
 	assert_int_equal(w.c.notify, NOTIFY_COOKIE);
-	assert_int_equal(world_counter(&w, RESPONDER_DROP_KE), 3);
+	assert_int_equal(world_counter(&w, COUNT_DROP_KE), 3);
 	world_expire(&w, HALF_OPEN_S);
 	assert_int_equal(count_sas(w.r), 0);
 	assert_int_equal(responder_next_expiry(w.r), UINT64_MAX);
@@ -73,8 +74,8 @@ static void test_sa_without_keys(void **state)
 	world_start(&w);
 	world_give(&w, bad_init(&w));
 	assert_int_equal(count_sas(w.r), 1);
-	assert_true(bytes_is_equal(key_bytes(&w.r->by_spi->keys.ei), no_key));
-	w.c.spi_r = w.r->by_spi->spi_r;
+	assert_true(bytes_is_equal(key_bytes(&w.r->core.by_spi->keys.ei), no_key));
+	w.c.spi_r = w.r->core.by_spi->spi_r;
 	w.c.keys.ei.len = 36; /* all zeros */
 	for (uint8_t exchange = 34; exchange < 46; exchange++)
 		assert_int_equal(world_give(&w, ikeclient_seal(&w.c, exchange, 0, 0, nothing)).len,
@@ -321,18 +322,36 @@ static void test_without_liveness_checks(void **state)
 
 /* ---- the transition table ---- */
 
-/* What is to be answered, or taken, in which state; the responder's table says the same. */
+/* What is to be answered, or taken, in which state; the table says the same. */
 static bool is_listed(enum sa_state state, uint8_t exchange, bool is_response)
 {
 	switch (state) {
 	case SA_HALF_OPEN:
 		return exchange == EXCHANGE_IKE_AUTH && !is_response;
 	case SA_ESTABLISHED:
+	case SA_REPLACED:
+	case SA_CLOSING:
 		return exchange == EXCHANGE_INFORMATIONAL ||
 		       (exchange == EXCHANGE_CREATE_CHILD_SA && !is_response);
+	case SA_HEIR:
+		return !is_response &&
+		       (exchange == EXCHANGE_INFORMATIONAL || exchange == EXCHANGE_CREATE_CHILD_SA);
 	default:
 		return false;
 	}
+}
+
+/* The states that a responder's SA can be in when something comes for it. */
+static const enum sa_state states[] = { SA_HALF_OPEN, SA_FAILED,   SA_INSTALLING, SA_ESTABLISHED,
+					SA_HEIR,      SA_REPLACED, SA_CLOSING,    SA_CLOSED };
+#define N_STATES (sizeof(states) / sizeof(states[0]))
+
+/* Where a rekey or our own Delete would have brought it. */
+static void force_state(struct world *w, struct ike_sa *sa, enum sa_state state)
+{
+	ike_sa_change_state(&w->r->core, sa, state, "test");
+	while (sa->children != NULL)
+		child_free(&w->r->core, sa->children);
 }
 
 /* A world whose one SA is in that state, and has a request of ours under way. */
@@ -350,9 +369,15 @@ static struct ike_sa *world_in_state(struct world *w, enum sa_state state)
 		world_give(w, ikeclient_auth_request(&w->c));
 	if (state == SA_CLOSED)
 		world_give(w, ikeclient_delete_ike(&w->c));
-	sa = w->r->by_spi;
+	sa = w->r->core.by_spi;
+	if (state == SA_HEIR || state == SA_REPLACED || state == SA_CLOSING)
+		force_state(w, sa, state);
 	assert_int_equal(sa->state, state);
 	assert_int_equal(stored_set(&sa->outstanding, (struct bytes){ octets, sizeof(octets) }), 0);
+	sa->current = calloc(1, sizeof(*sa->current));
+	assert_non_null(sa->current);
+	sa->current->type = TASK_LIVENESS;
+	sa->retransmit_due_ms = w->now + DPD_MS;
 	sa->tx_next++;
 	return sa;
 }
@@ -368,7 +393,7 @@ static void check_transition(enum sa_state state, uint8_t exchange, bool is_resp
 {
 	struct world w;
 	struct ike_sa *sa = world_in_state(&w, state), before;
-	uint64_t dropped = world_counter(&w, RESPONDER_DROP_STATE);
+	uint64_t dropped = world_counter(&w, COUNT_DROP_STATE);
 	uint64_t expiry = responder_next_expiry(w.r);
 	struct bytes m = is_response ? ikeclient_seal_answer(&w.c, exchange, sa->tx_next - 1)
 				     : ikeclient_seal(&w.c, exchange, sa->rx_next, 0, nothing);
@@ -378,11 +403,11 @@ static void check_transition(enum sa_state state, uint8_t exchange, bool is_resp
 	memcpy(&before, sa, sizeof(before));
 	world_give(&w, m);
 	if (is_listed(state, exchange, is_response)) {
-		assert_int_equal(world_counter(&w, RESPONDER_DROP_STATE), dropped);
+		assert_int_equal(world_counter(&w, COUNT_DROP_STATE), dropped);
 		assert_true(memcmp(&before, sa, sizeof(before)) != 0);
 	} else {
 		assert_false(has_any_action(&w));
-		assert_int_equal(world_counter(&w, RESPONDER_DROP_STATE), dropped + 1);
+		assert_int_equal(world_counter(&w, COUNT_DROP_STATE), dropped + 1);
 		before.heard_ms = sa->heard_ms; /* a sign of life it was */
 		assert_memory_equal(&before, sa, sizeof(before));
 		assert_int_equal(responder_next_expiry(w.r), expiry);
@@ -398,10 +423,10 @@ static void test_every_transition(void **state)
 					     42, 43, 44, 45, 127, 128, 240, 255 };
 
 	(void)state;
-	for (int s = 0; s < SA_STATE_COUNT; s++) {
+	for (size_t s = 0; s < N_STATES; s++) {
 		for (size_t i = 0; i < sizeof(exchanges); i++) {
-			check_transition((enum sa_state)s, exchanges[i], false);
-			check_transition((enum sa_state)s, exchanges[i], true);
+			check_transition(states[s], exchanges[i], false);
+			check_transition(states[s], exchanges[i], true);
 		}
 	}
 }
@@ -412,10 +437,10 @@ static void test_initial_exchanges_inside(void **state)
 	static const uint8_t exchanges[] = { EXCHANGE_IKE_SA_INIT, EXCHANGE_IKE_SESSION_RESUME };
 
 	(void)state;
-	for (int s = 0; s < SA_STATE_COUNT; s++) {
+	for (size_t s = 0; s < N_STATES; s++) {
 		for (size_t i = 0; i < sizeof(exchanges); i++) {
 			struct world w;
-			struct ike_sa *sa = world_in_state(&w, (enum sa_state)s), before;
+			struct ike_sa *sa = world_in_state(&w, states[s]), before;
 
 			memcpy(&before, sa, sizeof(before));
 			world_give(&w, ikeclient_seal(&w.c, exchanges[i], sa->rx_next, 0, nothing));

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 #include <openssl/err.h>
 
-#include "common/ikev2/responder/ike_sa.h"
+#include "common/ikev2/responder/internal.h"
 #include "tests/lib/ike_world.h"
 
 /*

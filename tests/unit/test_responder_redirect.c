@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "common/ikev2/responder/ike_sa.h"
+#include "common/ikev2/responder/internal.h"
 #include "tests/lib/ike_world.h"
 
 /*
@@ -34,7 +34,7 @@ static void send_to(struct world *w, const char *target)
 
 static size_t count_sas(const struct responder *r)
 {
-	return HASH_CNT(hh_spi, r->by_spi);
+	return HASH_CNT(hh_spi, r->core.by_spi);
 }
 
 /* The client takes an answer that came without delay, or nothing. */
@@ -60,7 +60,7 @@ static void test_redirected_at_once(void **state)
 	world_start(&w);
 	send_to(&w, "192.0.2.22");
 	expect_redirect(&w, world_give(&w, ikeclient_init_request(&w.c)), "192.0.2.22");
-	assert_int_equal(world_counter(&w, RESPONDER_REDIRECTED), 1);
+	assert_int_equal(world_counter(&w, COUNT_REDIRECTED), 1);
 	assert_true(responder_next_expiry(w.r) == UINT64_MAX);
 	/* The same again is answered the same. */
 	expect_redirect(&w, world_give(&w, (struct bytes){ w.c.message1, w.c.message1_len }),
@@ -69,7 +69,7 @@ static void test_redirected_at_once(void **state)
 	send_to(&w, "");
 	world_new_client(&w, ALICE, ALICE_PSK);
 	world_establish(&w);
-	assert_int_equal(world_counter(&w, RESPONDER_REDIRECTED), 2);
+	assert_int_equal(world_counter(&w, COUNT_REDIRECTED), 2);
 	world_stop(&w);
 }
 
@@ -125,7 +125,7 @@ static void test_many_redirected_before(void **state)
 	assert_int_equal(n_now, 5);
 	world_expire(&w, 10);
 	assert_int_equal(w.n_sent, ELSEWHERE_WAITING_MAX);
-	assert_int_equal(world_counter(&w, RESPONDER_REDIRECTED), ELSEWHERE_WAITING_MAX + 5);
+	assert_int_equal(world_counter(&w, COUNT_REDIRECTED), ELSEWHERE_WAITING_MAX + 5);
 	assert_int_equal(count_sas(w.r), 0);
 	world_stop(&w);
 }
@@ -144,7 +144,7 @@ static void test_served(void **state)
 	w.c.redirected_from = address("192.0.2.22");
 	world_give(&w, ikeclient_init_request(&w.c));
 	assert_int_equal(count_sas(w.r), 2);
-	assert_int_equal(world_counter(&w, RESPONDER_REDIRECTED), 0);
+	assert_int_equal(world_counter(&w, COUNT_REDIRECTED), 0);
 	/* At another address there is no such rule. */
 	world_new_client(&w, BOB, ALICE_PSK);
 	w.path.local.ip = address("192.0.2.29");
@@ -227,7 +227,7 @@ static void test_drop_local(void **state)
 	assert_int_equal(w.n_remove, 1);
 	assert_int_equal(w.reason, REASON_TAKEN);
 	assert_string_equal(w.peer.identity, ALICE);
-	assert_string_equal(responder_reason_text(REASON_TAKEN), "address is another member's now");
+	assert_string_equal(ike_reason_text(REASON_TAKEN), "address is another member's now");
 	assert_int_equal(responder_count_established(w.r), 1);
 	assert_int_equal(responder_count_half_open(w.r), 0);
 	assert_int_equal(count_sas(w.r), 1);

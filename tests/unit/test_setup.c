@@ -178,6 +178,8 @@ static void test_responder(void **state)
 	assert_int_equal(r->cookie_above, 7);
 	assert_int_equal(r->half_open_timeout_ms, 600000);
 	assert_int_equal(r->dpd_ms, 86400000);
+	assert_int_equal(r->rekey_ike_ms, 14400000);
+	assert_int_equal(r->fragment_size, 1280);
 	assert_true(r->force_encap);
 	assert_int_equal(r->id.type, ID_FQDN);
 	assert_string_equal(id_format(&r->id, text), "gw.example.net");

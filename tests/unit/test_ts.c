@@ -291,6 +291,32 @@ static void test_narrowing(void **state)
 	}
 }
 
+/* Whatever narrowing gives is within both; and nothing wider is. */
+static void test_within(void **state)
+{
+	struct ts_list wide, narrow, none = { .n = 0 };
+
+	(void)state;
+	for (size_t i = 0; i < LEN(narrow_cases); i++) {
+		const struct narrow_case *c = &narrow_cases[i];
+		struct ts_list offer = parse_list(c->offer), policy = parse_list(c->policy), result;
+
+		if (ts_narrow(&offer, &policy, &result) != 0)
+			continue;
+		assert_true(ts_is_within(&result, &offer));
+		assert_true(ts_is_within(&result, &policy));
+	}
+	wide = parse_list("10.0.0.0/8");
+	narrow = parse_list("10.1.0.0/16");
+	assert_true(ts_is_within(&narrow, &wide));
+	assert_true(ts_is_within(&wide, &wide));
+	assert_false(ts_is_within(&wide, &narrow));
+	assert_true(ts_is_within(&none, &narrow));
+	assert_false(ts_is_within(&narrow, &none));
+	wide.items[0].protocol = 6;
+	assert_false(ts_is_within(&narrow, &wide));
+}
+
 /* 16 by 16 selectors with 256 different common parts: a bounded list, all of them allowed. */
 static void test_narrowing_is_bounded(void **state)
 {
@@ -370,6 +396,7 @@ int main(void)
 		cmocka_unit_test(test_unknown_types_are_skipped),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_narrowing),
+		cmocka_unit_test(test_within),
 		cmocka_unit_test(test_narrowing_is_bounded),
 		cmocka_unit_test(test_prefix),
 		cmocka_unit_test(test_what_the_encoder_refuses),

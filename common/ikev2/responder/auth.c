@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "common/ikev2/responder/ike_sa.h"
+#include "common/ikev2/responder/internal.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "common/ikev2/notify.h"
+#include "common/ikev2/session/payloads.h"
+#include "common/ikev2/session/tasks.h"
 
 /*
  * IKE_AUTH at the responder with a pre-shared key (RFC 7296, 1.2, 2.15, 2.21.2). Two halves: judge
@@ -23,6 +24,7 @@ struct auth_request {
 	struct auth_body auth;
 	struct sa_payload sa;
 	struct ts_list tsi, tsr;
+	bool has_child; /* else SA, TSi and TSr are missing, all three (RFC 6023) */
 	bool has_initial_contact;
 };
 
@@ -39,22 +41,37 @@ static void read_auth_notifies(const struct payload_list *list, struct auth_requ
 	}
 }
 
+/* All three payloads, or none of them. */
+static int decode_child(const struct payload_list *list, struct auth_request *out)
+{
+	struct bytes sa, tsi, tsr;
+	int err;
+
+	if ((err = payload_get_optional(list, PAYLOAD_SA, &sa)) != 0 ||
+	    (err = payload_get_optional(list, PAYLOAD_TSI, &tsi)) != 0 ||
+	    (err = payload_get_optional(list, PAYLOAD_TSR, &tsr)) != 0)
+		return err;
+	if (sa.ptr == NULL && tsi.ptr == NULL && tsr.ptr == NULL)
+		return 0;
+	if (sa.ptr == NULL || tsi.ptr == NULL || tsr.ptr == NULL)
+		return ERR_MISSING;
+	out->has_child = true;
+	if ((err = sa_decode(sa, &out->sa)) != 0 || (err = ts_decode(tsi, &out->tsi)) != 0)
+		return err;
+	return ts_decode(tsr, &out->tsr);
+}
+
 /* ERR_MISSING for AUTH alone means that the peer wants EAP (RFC 7296, 2.16). */
 static int decode_auth(const struct payload_list *list, struct auth_request *out)
 {
-	struct bytes auth, sa, tsi, tsr;
+	struct bytes auth;
 	int err;
 
 	memset(out, 0, sizeof(*out));
 	if ((err = payload_get(list, PAYLOAD_IDI, &out->idi_body)) != 0 ||
-	    (err = payload_get(list, PAYLOAD_SA, &sa)) != 0 ||
-	    (err = payload_get(list, PAYLOAD_TSI, &tsi)) != 0 ||
-	    (err = payload_get(list, PAYLOAD_TSR, &tsr)) != 0 ||
-	    (err = payload_get_optional(list, PAYLOAD_AUTH, &auth)) != 0)
-		return err;
-	if ((err = id_decode(out->idi_body, &out->idi)) != 0 ||
-	    (err = sa_decode(sa, &out->sa)) != 0 || (err = ts_decode(tsi, &out->tsi)) != 0 ||
-	    (err = ts_decode(tsr, &out->tsr)) != 0)
+	    (err = payload_get_optional(list, PAYLOAD_AUTH, &auth)) != 0 ||
+	    (err = id_decode(out->idi_body, &out->idi)) != 0 ||
+	    (err = decode_child(list, out)) != 0)
 		return err;
 	if (auth.ptr != NULL && (err = auth_decode(auth, &out->auth)) != 0)
 		return err;
@@ -65,9 +82,9 @@ static int decode_auth(const struct payload_list *list, struct auth_request *out
 static void refuse(struct responder *r, struct ike_sa *sa, uint64_t now_ms,
 		   const struct request *req, uint16_t type, const char *why)
 {
-	respond_notify(r, sa, req->path, EXCHANGE_IKE_AUTH, req->header.message_id, type,
+	respond_notify(&r->core, sa, req->path, EXCHANGE_IKE_AUTH, req->header.message_id, type,
 		       (struct bytes){ NULL, 0 });
-	ike_sa_fail(r, sa, now_ms, why);
+	ike_sa_fail(&r->core, sa, now_ms, why);
 }
 
 /* Same work whether or not there is such a peer. */
@@ -75,14 +92,14 @@ static const struct policy_peer *authenticate(struct responder *r, const struct 
 					      const struct auth_request *in)
 {
 	const struct policy_peer *peer = policy_find(r->policy, &in->idi);
-	const struct half_open *h = sa->half_open;
+	const struct half_open *h = half_open_of(sa);
 	struct bytes psk = { r->no_psk, sizeof(r->no_psk) };
 	uint8_t want[PRF_MAX_SIZE];
 	bool is_right;
 
 	if (peer != NULL)
 		psk = peer->psk;
-	if (auth_psk_compute(r->crypto, sa->suite.prf->id, psk,
+	if (auth_psk_compute(r->core.crypto, sa->suite.prf->id, psk,
 			     (struct bytes){ h->request.ptr, h->request.len },
 			     (struct bytes){ h->nr, sizeof(h->nr) }, key_bytes(&sa->keys.pi),
 			     in->idi_body, want) != 0)
@@ -93,38 +110,70 @@ static const struct policy_peer *authenticate(struct responder *r, const struct 
 	return is_right && in->auth.method == AUTH_SHARED_KEY ? peer : NULL;
 }
 
-/* Sets up sa->child, keys included; returns the notify type that refuses it, or 0. */
-static uint16_t make_child(struct responder *r, struct ike_sa *sa, const struct auth_request *in)
+/* The keys of the Child SA, from the nonces of IKE_SA_INIT (RFC 7296, 2.17). */
+static int derive_child(struct responder *r, const struct ike_sa *sa, struct child *child)
+{
+	const struct half_open *h = half_open_of(sa);
+
+	return child_keys_derive(r->core.crypto, sa->suite.prf->id, key_bytes(&sa->keys.d),
+				 &child->suite, (struct bytes){ NULL, 0 },
+				 (struct bytes){ h->ni, h->ni_len },
+				 (struct bytes){ h->nr, sizeof(h->nr) }, &child->keys);
+}
+
+/* Makes the Child SA, keys included; returns the notify type that refuses it, or 0. */
+static uint16_t make_child(struct responder *r, struct ike_sa *sa, const struct auth_request *in,
+			   struct child **out)
 {
 	const struct policy_connection *conn = sa->peer->connection;
-	const struct half_open *h = sa->half_open;
-	struct child *child = &sa->child;
 	struct esp_suite suite;
+	struct ts_list local, remote;
+	struct child *child;
 	uint32_t spi_out;
 
 	/* The peer did not move to 4500: it does not know NAT traversal, RFC 7296, 2.23. */
 	if (r->conf.force_encap && sa->path.local.port != IKE_NATT_PORT) {
-		log_warn(r->lg, LG_IKE, "%016" PRIx64 " cannot encapsulate ESP in UDP: no Child SA",
-			 sa->spi_r);
+		log_warn(r->core.lg, LG_IKE,
+			 "%016" PRIx64 " cannot encapsulate ESP in UDP: no Child SA", sa->own_spi);
 		return NOTIFY_NO_PROPOSAL_CHOSEN;
 	}
-	if (sa_choose_esp(&in->sa, conn->suites, conn->n_suites, true, &suite, &sa->child_proposal,
-			  &spi_out) != 0)
+	if (sa_choose_esp(&in->sa, conn->suites, conn->n_suites, true, &suite,
+			  &half_open_of(sa)->child_proposal, &spi_out) != 0)
 		return NOTIFY_NO_PROPOSAL_CHOSEN;
-	if (ts_narrow(&in->tsi, policy_peer_remote(sa->peer), &child->remote) != 0 ||
-	    ts_narrow(&in->tsr, &conn->local, &child->local) != 0)
+	if (ts_narrow(&in->tsi, policy_peer_remote(sa->peer), &remote) != 0 ||
+	    ts_narrow(&in->tsr, &conn->local, &local) != 0)
 		return NOTIFY_TS_UNACCEPTABLE;
+	if (child_new(&r->core, sa, &child) != 0)
+		return NOTIFY_NO_ADDITIONAL_SAS;
 	child->suite = suite;
 	child->spi_out = spi_out;
-	if (ike_sa_add_child(r, sa) != 0)
-		return NOTIFY_NO_ADDITIONAL_SAS;
-	if (child_keys_derive(r->crypto, sa->suite.prf->id, key_bytes(&sa->keys.d), &suite,
-			      (struct bytes){ NULL, 0 }, (struct bytes){ h->ni, h->ni_len },
-			      (struct bytes){ h->nr, sizeof(h->nr) }, &child->keys) != 0) {
-		ike_sa_drop_child(r, sa);
+	child->local = local;
+	child->remote = remote;
+	if (derive_child(r, sa, child) != 0) {
+		child_free(&r->core, child);
 		return NOTIFY_NO_ADDITIONAL_SAS;
 	}
+	*out = child;
 	return 0;
+}
+
+/*
+ * POLICY_UNIQUE_KEEP: true if the peer has an IKE SA already. Whether it is still there to use it
+ * is asked at once, so that a peer that has lost it gets in before long.
+ */
+static bool has_another(struct responder *r, const struct ike_sa *sa, uint64_t now_ms)
+{
+	bool has = false;
+
+	for (struct ike_sa *old = sa->older; old != NULL; old = old->older) {
+		if (old->state != SA_ESTABLISHED)
+			continue;
+		has = true;
+		task_add(&r->core, old, TASK_LIVENESS, 0);
+		tasks_start(&r->core, old, now_ms);
+		ike_sa_arm(&r->core, old);
+	}
+	return has;
 }
 
 /*
@@ -145,14 +194,14 @@ static void replace_older(struct responder *r, const struct ike_sa *sa, uint64_t
 			continue;
 		}
 		if (old->state == SA_ESTABLISHED)
-			ike_sa_close(r, old, now_ms,
+			ike_sa_close(&r->core, old, now_ms,
 				     sa->is_initial_contact ? REASON_REPLACED : REASON_TOO_MANY);
 		if (old->state != SA_CLOSED)
 			continue;
 		if (keep_closed > 0)
 			keep_closed--;
 		else
-			ike_sa_free(r, old);
+			ike_sa_free(&r->core, old);
 	}
 }
 
@@ -166,48 +215,14 @@ static int remember_identity(struct responder *r, struct ike_sa *sa, const struc
 		memcpy(sa->id_octets, in->idi.data.ptr, in->idi.data.len);
 	sa->id = (struct id_body){ in->idi.type, { sa->id_octets, in->idi.data.len } };
 	sa->peer = peer;
-	ike_sa_link_peer(r, sa);
+	ike_sa_link_peer(&r->core, sa);
 	return 0;
-}
-
-void exchange_auth(struct responder *r, struct ike_sa *sa, uint64_t now_ms,
-		   const struct request *req)
-{
-	const struct policy_peer *peer;
-	struct auth_request in;
-
-	sa->path = *req->path;
-	if (decode_auth(req->payloads, &in) != 0) {
-		count(r, RESPONDER_SYNTAX);
-		refuse(r, sa, now_ms, req, NOTIFY_INVALID_SYNTAX, "malformed IKE_AUTH");
-		return;
-	}
-	peer = authenticate(r, sa, &in);
-	if (peer == NULL || remember_identity(r, sa, &in, peer) != 0) {
-		char id[ID_TEXT_MAX], why[ID_TEXT_MAX + 32];
-
-		count(r, RESPONDER_AUTH_FAILED);
-		snprintf(why, sizeof(why), "not authenticated as %s", id_format(&in.idi, id));
-		refuse(r, sa, now_ms, req, NOTIFY_AUTHENTICATION_FAILED, why);
-		return;
-	}
-	count(r, RESPONDER_AUTH_OK);
-	sa->is_initial_contact = in.has_initial_contact;
-	sa->since_ms = now_ms;
-	ike_sa_change_state(r, sa, SA_INSTALLING, "authenticated");
-	sa->child_error = make_child(r, sa, &in);
-	if (sa->child_error != 0) {
-		auth_finish(r, sa, now_ms);
-		return;
-	}
-	ike_sa_set_timer(r, sa, now_ms + r->conf.half_open_timeout_ms);
-	action_child_add(r, sa);
 }
 
 static void put_id_and_auth(struct responder *r, const struct ike_sa *sa,
 			    struct payload_writer *chain)
 {
-	const struct half_open *h = sa->half_open;
+	const struct half_open *h = half_open_of(sa);
 	uint8_t id_octets[4 + ID_TEXT_MAX], data[PRF_MAX_SIZE];
 	struct wr w = wr_init(id_octets, sizeof(id_octets));
 	struct auth_body auth = { AUTH_SHARED_KEY, { data, prf_size(sa->suite.prf->id) } };
@@ -215,7 +230,7 @@ static void put_id_and_auth(struct responder *r, const struct ike_sa *sa,
 
 	id_encode(&w, &r->conf.id);
 	if (wr_finish(&w, &id) != 0 ||
-	    auth_psk_compute(r->crypto, sa->suite.prf->id, sa->peer->psk,
+	    auth_psk_compute(r->core.crypto, sa->suite.prf->id, sa->peer->psk,
 			     (struct bytes){ h->response.ptr, h->response.len },
 			     (struct bytes){ h->ni, h->ni_len }, key_bytes(&sa->keys.pr), id,
 			     data) != 0) {
@@ -229,45 +244,95 @@ static void put_id_and_auth(struct responder *r, const struct ike_sa *sa,
 	wipe(data, sizeof(data));
 }
 
-static void put_child(const struct ike_sa *sa, struct payload_writer *chain)
+static void put_child(const struct ike_sa *sa, const struct child *child,
+		      struct payload_writer *chain)
 {
 	uint8_t spi[4];
-	struct wr spi_writer = wr_init(spi, sizeof(spi));
-	struct sa_payload answer = { .n = 1 };
 
-	wr_u32(&spi_writer, sa->child.spi_in);
-	answer.proposals[0] = sa->child_proposal;
-	answer.proposals[0].spi = (struct bytes){ spi, sizeof(spi) };
-	payload_open(chain, PAYLOAD_SA);
-	sa_encode(chain->w, &answer);
-	payload_close(chain);
-	payload_open(chain, PAYLOAD_TSI);
-	ts_encode(chain->w, &sa->child.remote);
-	payload_close(chain);
-	payload_open(chain, PAYLOAD_TSR);
-	ts_encode(chain->w, &sa->child.local);
-	payload_close(chain);
+	chain_put_proposal(chain, &half_open_of(sa)->child_proposal,
+			   spi32_bytes(child->spi_in, spi));
+	chain_put_ts(chain, PAYLOAD_TSI, &child->remote);
+	chain_put_ts(chain, PAYLOAD_TSR, &child->local);
 }
 
-void auth_finish(struct responder *r, struct ike_sa *sa, uint64_t now_ms)
+/* The second half: child is NULL if there is none, for the reason in child_error, if any. */
+static void finish(struct responder *r, struct ike_sa *sa, uint64_t now_ms, struct child *child)
 {
+	uint16_t error = half_open_of(sa)->child_error;
 	struct wr w;
-	struct payload_writer chain = response_chain(r, &w);
+	struct payload_writer chain = core_chain(&r->core, &w);
 
 	put_id_and_auth(r, sa, &chain);
-	if (sa->child_error == 0) {
-		put_child(sa, &chain);
-	} else {
-		count(r, RESPONDER_CHILD_FAILED);
-		chain_put_notify(&chain, sa->child_error, (struct bytes){ NULL, 0 });
+	if (child != NULL) {
+		put_child(sa, child, &chain);
+		child_installed(&r->core, child, now_ms);
+	} else if (error != 0) {
+		count(&r->core, COUNT_CHILD_FAILED);
+		chain_put_notify(&chain, error, (struct bytes){ NULL, 0 });
 	}
-	respond(r, sa, &sa->path, EXCHANGE_IKE_AUTH, sa->rx_next - 1, &chain);
-	ike_sa_forget_half_open(sa);
-	child_keys_wipe(&sa->child.keys);
-	ike_sa_change_state(r, sa, SA_ESTABLISHED,
-			    sa->child_error == 0 ? "Child SA in place"
-						 : notify_name(sa->child_error));
+	respond(&r->core, sa, &sa->path, EXCHANGE_IKE_AUTH, sa->rx_next - 1, &chain);
+	ike_sa_forget_setup(&r->core, sa);
+	sa->state_due_ms = NO_TIME;
+	ike_sa_change_state(&r->core, sa, SA_ESTABLISHED,
+			    child != NULL ? "Child SA in place"
+			    : error != 0  ? notify_name(error)
+					  : "without Child SA, as it was asked");
+	ike_sa_schedule(&r->core, sa, now_ms);
 	replace_older(r, sa, now_ms);
-	action_peer(r, ACTION_PEER_UP, sa, REASON_DELETED);
-	ike_sa_set_timer(r, sa, r->conf.dpd_ms > 0 ? now_ms + r->conf.dpd_ms : UINT64_MAX);
+	action_peer(&r->core, ACTION_PEER_UP, sa, REASON_DELETED);
+}
+
+void auth_take_child(struct ike_core *c, struct ike_sa *sa, struct child *child, uint64_t now_ms,
+		     int err)
+{
+	if (err != 0) {
+		child_free(c, child);
+		child = NULL;
+		half_open_of(sa)->child_error = NOTIFY_NO_ADDITIONAL_SAS;
+	}
+	finish(responder_of(c), sa, now_ms, child);
+}
+
+void auth_take_request(struct ike_core *c, struct ike_sa *sa, uint64_t now_ms,
+		       const struct request *req)
+{
+	struct responder *r = responder_of(c);
+	const struct policy_peer *peer;
+	struct auth_request in;
+	struct child *child = NULL;
+
+	sa->path = *req->path;
+	if (decode_auth(req->payloads, &in) != 0) {
+		count(&r->core, COUNT_SYNTAX);
+		refuse(r, sa, now_ms, req, NOTIFY_INVALID_SYNTAX, "malformed IKE_AUTH");
+		return;
+	}
+	peer = authenticate(r, sa, &in);
+	if (peer == NULL || remember_identity(r, sa, &in, peer) != 0) {
+		char id[ID_TEXT_MAX], why[ID_TEXT_MAX + 32];
+
+		count(&r->core, COUNT_AUTH_FAILED);
+		snprintf(why, sizeof(why), "not authenticated as %s", id_format(&in.idi, id));
+		refuse(r, sa, now_ms, req, NOTIFY_AUTHENTICATION_FAILED, why);
+		return;
+	}
+	count(&r->core, COUNT_AUTH_OK);
+	sa->is_initial_contact =
+	    in.has_initial_contact && peer->connection->unique != POLICY_UNIQUE_NEVER;
+	if (peer->connection->unique == POLICY_UNIQUE_KEEP && !sa->is_initial_contact &&
+	    has_another(r, sa, now_ms)) {
+		refuse(r, sa, now_ms, req, NOTIFY_AUTHENTICATION_FAILED,
+		       "the peer has one already");
+		return;
+	}
+	sa->since_ms = now_ms;
+	ike_sa_change_state(&r->core, sa, SA_INSTALLING, "authenticated");
+	if (in.has_child)
+		half_open_of(sa)->child_error = make_child(r, sa, &in, &child);
+	if (child == NULL) {
+		finish(r, sa, now_ms, NULL);
+		return;
+	}
+	ike_sa_set_due(c, sa, now_ms + r->conf.half_open_timeout_ms);
+	child_install(c, child, false);
 }

@@ -81,11 +81,6 @@ const struct policy_peer *policy_find(const struct policy *p, const struct id_bo
 	return e != NULL ? &e->peer : NULL;
 }
 
-const struct ts_list *policy_peer_remote(const struct policy_peer *peer)
-{
-	return peer->has_remote ? &peer->remote : &peer->connection->remote;
-}
-
 static int hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')

@@ -2,10 +2,8 @@
 #ifndef IKEV2_RESPONDER_RESPONDER_H
 #define IKEV2_RESPONDER_RESPONDER_H
 
-#include "common/base/ip.h"
-#include "common/base/log.h"
-#include "common/esp/esp.h"
 #include "common/ikev2/responder/policy.h"
+#include "common/ikev2/session/session.h"
 
 /*
  * DOC: the IKEv2 responder (RFC 7296) as a pure core.
@@ -15,20 +13,22 @@
  * whose SPI carries its member and shard number, their keys and their timers.
  *
  *   responder_datagram() ----+                          +--> SEND a datagram
- *   responder_child_result() +--> SA table, transitions +--> CHILD_ADD / REMOVE / MOVE (data plane)
- *   responder_expire()  -----+                          +--> PEER_UP / CHANGED / DOWN (director,
- * routes)
+ *   responder_child_*() -----+--> SA table, transitions +--> CHILD_ADD and others (data plane)
+ *   responder_expire() ------+                          +--> PEER_UP / CHANGED / DOWN (director)
  *
  * After each call the shell drains responder_next_action(). A CHILD_ADD is answered by
- * responder_child_result(), at once or later: the IKE_AUTH response leaves only after it, because
- * the new SA must be receivable before the peer hears of it (RFC 7296, 2.8).
+ * responder_child_result(), at once or later: a response leaves only after it, because the new SA
+ * must be receivable before the peer hears of it (RFC 7296, 2.8). One that replaces another is
+ * added for inbound only where the peer asked for it, and turned on by CHILD_OUTBOUND when the peer
+ * is known to have it; the one it replaces stays until its Delete, and a moment longer for what is
+ * under way.
  *
  * Before IKE_AUTH succeeds a peer can make us keep one half-open SA per IKE_SA_INIT, bounded in
  * number and time; above a threshold a COOKIE is asked for first (2.6). Everything else that is not
  * authenticated changes nothing.
  *
- * Today: AES-GCM, PSK, one Child SA made in IKE_AUTH, Delete, liveness. CREATE_CHILD_SA is answered
- * by NO_ADDITIONAL_SAS, which RFC 7296, 4 allows.
+ * Once established, an SA lives as session/ has it: Child SAs are made, rekeyed and deleted by
+ * either end, IKE SAs too. Today: AES-GCM, PSK.
  */
 struct responder;
 
@@ -42,109 +42,11 @@ struct responder_conf {
 	uint32_t half_open_max;
 	uint32_t cookie_above; /* half-open SAs from which on COOKIE is asked for; 0: always */
 	uint32_t half_open_timeout_ms;
-	uint32_t dpd_ms;  /* liveness check after so much silence; 0: never */
+	uint32_t dpd_ms;        /* liveness check after so much silence; 0: never */
+	uint32_t rekey_ike_ms;  /* an IKE SA is rekeyed by us at this age; 0: never */
+	uint16_t fragment_size; /* largest datagram with an IKE message, IP header included, before
+				 * it is cut (RFC 7383). 0: never; else FRAGMENT_SIZE_MIN or more */
 	bool force_encap; /* the data plane can do UDP encapsulation only: make peers use it */
-};
-
-/* Counters of what happened, each a total since the start. */
-#define RESPONDER_COUNTERS(X)                                                        \
-	X(RX, "received")                                                            \
-	X(TX, "sent")                                                                \
-	X(INIT, "init")               /* IKE_SA_INIT answered with a half-open SA */ \
-	X(COOKIE, "cookie")           /* COOKIE asked for */                         \
-	X(INVALID_KE, "invalid-ke")   /* INVALID_KE_PAYLOAD sent */                  \
-	X(NO_PROPOSAL, "no-proposal") /* NO_PROPOSAL_CHOSEN sent */                  \
-	X(AUTH_OK, "auth-ok")                                                        \
-	X(AUTH_FAILED, "auth-failed")                                                \
-	X(CHILD_FAILED, "child-failed") /* IKE SA up, its Child SA refused */        \
-	X(TICKET_NACK, "ticket-nack")                                                \
-	X(REDIRECTED, "redirected") /* IKE_SA_INIT sent elsewhere */                 \
-	X(RETRANSMIT, "retransmit") /* response sent again from the cache */         \
-	X(DELETED, "deleted")       /* by the peer */                                \
-	X(DPD_FAILED, "dpd-failed")                                                  \
-	X(HALF_OPEN_EXPIRED, "half-open-expired")                                    \
-	X(DROP_HEADER, "drop-header") /* no IKE message at all */                    \
-	X(DROP_VERSION, "drop-version")                                              \
-	X(DROP_PAYLOAD, "drop-payload") /* malformed, in clear */                    \
-	X(DROP_UNKNOWN_SPI, "drop-unknown-spi")                                      \
-	X(DROP_LIMIT, "drop-limit")   /* half-open or memory limit */                \
-	X(DROP_ICV, "drop-icv")       /* forged or damaged */                        \
-	X(DROP_STATE, "drop-state")   /* not expected in this state */               \
-	X(DROP_WINDOW, "drop-window") /* message ID outside the window */            \
-	X(DROP_KE, "drop-ke")         /* unacceptable public value */                \
-	X(SYNTAX, "invalid-syntax")   /* authentic but malformed */
-
-#define RESPONDER_ENUMERATOR(name, text) RESPONDER_##name,
-enum responder_counter {
-	RESPONDER_COUNTERS(RESPONDER_ENUMERATOR) RESPONDER_COUNTER_COUNT
-};
-#undef RESPONDER_ENUMERATOR
-
-const char *responder_counter_name(enum responder_counter counter);
-
-/* How a datagram came, or is to leave. UDP 4500 implies the non-ESP marker, which the shell adds.
- */
-struct path {
-	struct endpoint local;
-	struct endpoint remote;
-};
-
-/* Why an SA went. */
-#define RESPONDER_REASONS(X)                           \
-	X(DELETED, "deleted by peer")                  \
-	X(DEAD, "peer does not answer")                \
-	X(REJECTED, "peer rejects our authentication") \
-	X(REPLACED, "replaced by initial contact")     \
-	X(TOO_MANY, "the peer has too many newer SAs") \
-	X(SYNTAX, "peer sent malformed content")       \
-	X(STOPPED, "member stops")                     \
-	X(TAKEN, "address is another member's now")
-
-#define REASON_ENUMERATOR(name, text) REASON_##name,
-enum responder_reason {
-	RESPONDER_REASONS(REASON_ENUMERATOR)
-};
-#undef REASON_ENUMERATOR
-
-const char *responder_reason_text(enum responder_reason reason);
-
-/* What is known of an established peer. Views are valid until the next call into the responder. */
-struct peer_info {
-	uint64_t spi; /* ours: names the IKE SA */
-	uint64_t peer_spi;
-	char identity[ID_TEXT_MAX];
-	const char *connection;
-	struct path path;
-	struct ip redirected_from; /* IP_NONE if it came directly */
-	bool is_redirectable;      /* showed REDIRECT_SUPPORTED or REDIRECTED_FROM */
-	uint64_t since_ms;         /* monotonic time at which it was established */
-	size_t n_children;
-	uint64_t child;       /* of the first child, if any */
-	struct ts_list inner; /* its narrowed selectors on the peer's side */
-	struct ike_suite ike;
-	const struct encr_alg *esp;
-};
-
-enum action_type {
-	ACTION_SEND,
-	ACTION_CHILD_ADD,
-	ACTION_CHILD_REMOVE,
-	ACTION_CHILD_MOVE, /* the peer's endpoint changed */
-	ACTION_PEER_UP,
-	ACTION_PEER_CHANGED, /* another endpoint, or without its Child SA now */
-	ACTION_PEER_DOWN,
-};
-
-/* Everything in it is valid until the next call into the responder. */
-struct action {
-	enum action_type type;
-	struct path path;                           /* SEND, CHILD_MOVE */
-	struct bytes message;                       /* SEND */
-	struct esp_child child;                     /* CHILD_ADD, with its keys */
-	const struct policy_connection *connection; /* CHILD_ADD */
-	uint64_t child_id;                          /* CHILD_* */
-	struct peer_info peer;                      /* PEER_* */
-	enum responder_reason reason;               /* PEER_DOWN */
 };
 
 /*
@@ -168,8 +70,9 @@ void responder_child_result(struct responder *r, uint64_t now_ms, uint64_t child
 /*
  * An authentic, fresh ESP packet of this child came: proof of life. If it came from elsewhere than
  * the SA's remote endpoint, remote says where, and the SA follows (RFC 7296, 2.23); else NULL.
+ * True if there are actions to drain, which is rare.
  */
-void responder_child_heard(struct responder *r, uint64_t now_ms, uint64_t child_id,
+bool responder_child_heard(struct responder *r, uint64_t now_ms, uint64_t child_id,
 			   const struct endpoint *remote);
 
 /*
@@ -186,6 +89,22 @@ MUST_USE int responder_set_redirect(struct responder *r, const struct ip *local,
  */
 void responder_drop_local(struct responder *r, uint64_t now_ms, const struct ip *local);
 
+/*
+ * What went through this child so far, to be told now and then, at least every few minutes: by it
+ * the rekeying by octets and packets, and before sequence numbers run out, is judged.
+ */
+void responder_child_usage(struct responder *r, uint64_t now_ms, uint64_t child_id,
+			   const struct esp_stats *stats);
+
+/*
+ * What an operator may want at any time: rekey or delete by the SPI of peer_info or the id of a
+ * Child SA. False if there is none in use by that name.
+ */
+bool responder_rekey_ike(struct responder *r, uint64_t now_ms, uint64_t spi);
+bool responder_rekey_child(struct responder *r, uint64_t now_ms, uint64_t child_id);
+bool responder_delete_ike(struct responder *r, uint64_t now_ms, uint64_t spi);
+bool responder_delete_child(struct responder *r, uint64_t now_ms, uint64_t child_id);
+
 /* UINT64_MAX: nothing to wait for. */
 uint64_t responder_next_expiry(const struct responder *r);
 void responder_expire(struct responder *r, uint64_t now_ms);
@@ -195,7 +114,7 @@ bool responder_next_action(struct responder *r, struct action *out);
 
 size_t responder_count_half_open(const struct responder *r);
 size_t responder_count_established(const struct responder *r);
-uint64_t responder_counter(const struct responder *r, enum responder_counter counter);
+uint64_t responder_counter(const struct responder *r, enum ike_counter counter);
 
 /* All established peers, in no particular order. */
 void responder_each_peer(const struct responder *r,

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/ikev2/initiator/internal.h"
+
+/*
+ * Following a redirect (RFC 5685, 3, 6): a new IKE SA begins at the gateway that was named. Not
+ * more than INITIATOR_REDIRECTS in INITIATOR_REDIRECT_PERIOD_MS: gateways may send us round in
+ * circles.
+ */
+
+/* Room for one more, and this one noted. */
+static bool is_within_limit(struct attempt *a, uint64_t now_ms)
+{
+	size_t kept = 0;
+
+	for (size_t k = 0; k < a->n_redirects; k++) {
+		if (now_ms - a->redirected_ms[k] < INITIATOR_REDIRECT_PERIOD_MS)
+			a->redirected_ms[kept++] = a->redirected_ms[k];
+	}
+	a->n_redirects = kept;
+	if (kept == INITIATOR_REDIRECTS)
+		return false;
+	a->redirected_ms[a->n_redirects++] = now_ms;
+	return true;
+}
+
+bool redirect_is_possible(const struct ike_sa *sa, uint64_t now_ms, const struct gateway *gw,
+			  struct path *out)
+{
+	*out = attempt_of(sa)->first_path;
+	/* A name is for somebody to resolve who can: not here. */
+	return gw->type != GATEWAY_FQDN && ip_from_bytes(gw->id, &out->remote.ip) == 0 &&
+	       is_within_limit(attempt_of(sa), now_ms);
+}
+
+void redirect_follow(struct initiator *i, struct ike_sa *sa, uint64_t now_ms,
+		     const struct gateway *gw)
+{
+	struct path path;
+
+	if (!redirect_is_possible(sa, now_ms, gw, &path)) {
+		attempt_fail(i, sa, REASON_REDIRECTS, NOTIFY_REDIRECT);
+		return;
+	}
+	count(&i->core, COUNT_FOLLOWED);
+	if (attempt_begin(i, now_ms, sa, &path) != 0)
+		attempt_fail(i, sa, REASON_STOPPED, NOTIFY_REDIRECT);
+	else
+		ike_sa_free(&i->core, sa);
+}

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SAs with a stock strongSwan live on: rekeyed by either end, or both at once, without a lost packet.
+
+WAYPOST_REKEYS is how often each kind is rekeyed from the peer's side (default 10).
+"""
+
+import os
+import re
+import signal
+
+import pytest
+
+from lib import layout
+from lib.strongswan import StrongSwan
+from lib.wait import wait_for
+from lib.yamltext import set_value
+
+REKEYS = int(os.environ.get("WAYPOST_REKEYS", "10"))
+PING_INTERVAL_S = 0.003
+STEP_DEADLINE_S = 20
+# Deleted ones receive for three seconds more; old IKE SAs answer for ten.
+QUIET_DEADLINE_S = 30
+# What the agent logs.
+BY_US = r"Child SA \S+ asked for by us, in place of another"
+BY_PEER = r"Child SA \S+ asked for by the peer, in place of another"
+INHERITED = r"heir -> established: inherits"
+
+
+class Pinger:
+    """A ping that runs until it is asked how many were lost."""
+
+    def __init__(self, host, target, source):
+        argv = ["ping", "-n", "-i", str(PING_INTERVAL_S), "-I", source, target]
+        self.process = host.start("ping", argv)
+
+    def stop(self):
+        """(answered, lost); what was under way in the end is neither."""
+        self.process.signal(signal.SIGINT)
+        self.process.wait(10)
+        answered = {int(number) for number in re.findall(r"icmp_seq=(\d+) ttl", self.process.log())}
+        assert answered, self.process.log()
+        return len(answered), max(answered) - len(answered)
+
+
+def start_one(make_cluster, member_edit=None, **options):
+    """A cluster whose peer p1 is up at a member: (cluster, strongSwan, that member's agent)."""
+    cluster = make_cluster(peers=1, edits={"members": member_edit} if member_edit else None)
+    identity = layout.peer_identity(1)
+    peer = layout.start_peer(cluster.net, 1, cluster.psk(identity), **options)
+    sa = peer.initiate()
+    member = layout.member_of_home(sa.remote_host)
+    return cluster, peer, cluster.agents[member]
+
+
+def set_option(text, key, value, before):
+    """Set it where the example has it, or put it in front of that other line."""
+    if re.search(rf"^ +{key}:", text, re.MULTILINE):
+        return set_value(text, key, value)
+    return re.sub(rf"^( +)({before}:)", rf"\g<1>{key}: {value}\n\1\2", text, flags=re.MULTILINE)
+
+
+def rekey_times(ike_s, child_s):
+    def change(text):
+        text = set_option(text, "rekey-ike-s", ike_s, "dpd-s")
+        return set_option(text, "rekey-child-s", child_s, "inside")
+
+    return change
+
+
+def esp_proposals(suite):
+    def change(text):
+        text = re.sub(r"^ +esp-proposals:.*\n", "", text, flags=re.MULTILINE)
+        return set_option(text, "esp-proposals", f"[{suite}]", "inside")
+
+    return change
+
+
+def ping(cluster):
+    return Pinger(cluster.net.hosts["p1"], layout.WEB_ADDRESS, layout.inner_address(1))
+
+
+def assert_passes(cluster):
+    """From inside too, and it gives the old SAs a moment to go."""
+    assert cluster.net.hosts["web"].ping(layout.inner_address(1), count=3, interval_s=0.02) == 3
+
+
+def count_log(agent, pattern):
+    return len(re.findall(pattern, agent.process.log()))
+
+
+def member_name(cluster, agent):
+    return next(name for name, other in cluster.agents.items() if other is agent)
+
+
+def assert_as_before(cluster, peer, agent):
+    """One IKE SA and one Child SA at either end, as at the start.
+
+    strongSwan keeps a rekeyed Child SA that is deleted on the wire for five seconds (DELETED), and
+    one in a few hundred for ever, if the IKE SA was rekeyed meanwhile: those do not count.
+    """
+
+    def is_so():
+        sas = peer.list_sas()
+        return (
+            len(sas) == 1
+            and sas[0].state == "ESTABLISHED"
+            and [c.state for c in sas[0].children if c.state != "DELETED"] == ["INSTALLED"]
+            and cluster.members()[member_name(cluster, agent)]["sas"] == 1
+        )
+
+    wait_for(is_so, QUIET_DEADLINE_S, lambda: f"{peer.list_sas()}\n{cluster.describe()}")
+
+
+def assert_nothing_lost(pinger, at_least):
+    answered, lost = pinger.stop()
+    assert answered > at_least and lost == 0, f"{lost} lost, {answered} answered"
+
+
+def rekey_from_peer(peer, agent, what, pattern):
+    before = count_log(agent, pattern)
+    peer.swanctl("--rekey", *what)
+    wait_for(
+        lambda: count_log(agent, pattern) > before,
+        STEP_DEADLINE_S,
+        lambda: f"{agent.process.describe()}\n{peer.process.describe()}",
+    )
+
+
+@pytest.mark.parametrize(
+    "esp", ["aes256gcm16", "aes256gcm16-x25519"], ids=["without-ke", "with-ke"]
+)
+def test_peer_rekeys(make_cluster, esp):
+    """swanctl --rekey, Child SA and IKE SA in turn, under a running ping."""
+    cluster, peer, agent = start_one(
+        make_cluster,
+        esp_proposals(esp),
+        child_options={"esp_proposals": esp},
+    )
+    pinger = ping(cluster)
+    for _ in range(REKEYS):
+        rekey_from_peer(peer, agent, ["--child", "net"], BY_PEER)
+        assert_passes(cluster)
+        rekey_from_peer(peer, agent, ["--ike", "gw"], INHERITED)
+        assert_passes(cluster)
+    assert_nothing_lost(pinger, 20 * REKEYS)
+    assert_as_before(cluster, peer, agent)
+
+
+def test_member_rekeys(make_cluster):
+    """The member's times are short: it rekeys both kinds by itself."""
+    cluster, peer, agent = start_one(make_cluster, rekey_times(11, 4))
+    pinger = ping(cluster)
+    wait_for(
+        lambda: count_log(agent, BY_US) >= 5 and count_log(agent, INHERITED) >= 2,
+        60,
+        agent.process.describe,
+    )
+    assert_nothing_lost(pinger, 500)
+    assert peer.redirects() == [layout.home_address(member_name(cluster, agent))]
+    assert len(peer.established()) == 1
+
+
+def test_both_rekey(make_cluster):
+    """Both ends as often as they can: whatever collides, no packet is lost."""
+    cluster, peer, agent = start_one(make_cluster, rekey_times(5, 2))
+    pinger = ping(cluster)
+    for _ in range(3 * REKEYS):
+        peer.swanctl("--rekey", "--child", "net", check=False)
+        peer.swanctl("--rekey", "--ike", "gw", check=False)
+        assert_passes(cluster)
+    assert_nothing_lost(pinger, 100)
+    wait_for(
+        lambda: len(peer.established()) == 1 and len(peer.list_sas()) == 1,
+        QUIET_DEADLINE_S,
+        lambda: f"{peer.list_sas()}\n{cluster.describe()}",
+    )
+
+
+def test_fragments(make_cluster):
+    """RFC 7383: the peer sends IKE_AUTH and rekeys in pieces of 300 octets."""
+
+    def small(text):
+        return set_option(text, "fragment-size", 576, "dpd-s")
+
+    cluster = make_cluster(peers=1, edits={"members": small})
+    identity = layout.peer_identity(1)
+    # strongSwan offers each group in a proposal of its own: long enough.
+    suites = [f"aes{bits}gcm16" for bits in (256, 192, 128)]
+    groups = ["x25519", "ecp256", "ecp384", "ecp521", "modp2048", "modp3072", "modp4096"]
+    offer = [f"{suite}-{group}" for group in groups for suite in suites]
+    peer = StrongSwan(cluster.net.hosts["p1"], daemon_options={"fragment_size": "300"})
+    peer.connect_to(
+        layout.DIRECTOR_ADDRESS,
+        identity,
+        cluster.psk(identity),
+        f"{layout.inner_address(1)}/32",
+        layout.PROTECTED,
+        ike_options={"fragmentation": "force"},
+        child_options={"esp_proposals": ",".join(["aes256gcm16", *offer])},
+    )
+    peer.start()
+    member = layout.member_of_home(peer.initiate().remote_host)
+    agent = cluster.agents[member]
+    assert peer.wait_log(r"splitting IKE message .* into \d+ fragments")
+    assert_passes(cluster)
+    rekey_from_peer(peer, agent, ["--child", "net"], BY_PEER)
+    rekey_from_peer(peer, agent, ["--ike", "gw"], INHERITED)
+    assert_passes(cluster)
+    assert_as_before(cluster, peer, agent)
