@@ -217,7 +217,6 @@ void director_begin(struct sim *s, size_t copy)
 {
 	struct director *d = &s->director;
 	const struct registry_conf conf = { s->coordinator.suspect_ms };
-	uint64_t before;
 
 	if (d->proc.is_alive)
 		return;
@@ -237,18 +236,14 @@ void director_begin(struct sim *s, size_t copy)
 	memset(d->boot_id, 0, sizeof(d->boot_id));
 	d->is_list_dirty = d->is_waiting = false;
 	d->store_free_at = s->now;
-	/* A new store is told from one that was never used: nothing was ordered by it. */
-	before = d->store.epoch;
-	if (d->store.epoch < director_wall_s(s))
-		d->store.epoch = director_wall_s(s);
+	d->epoch_floor = director_wall_s(s);
 	d->registry = registry_new(&conf);
 	d->coordinator = coordinator_new(&s->coordinator, d->registry, NULL);
 	for (size_t i = 0; i < s->conf.n_members; i++)
 		add_member(s, i);
 	for (size_t a = 0; a < s->n_addresses; a++)
 		add_address(s, a);
-	coordinator_start(d->coordinator, now_of(s), before == 0 ? 0 : d->store.epoch,
-			  d->store.is_paused);
+	coordinator_start(d->coordinator, now_of(s), d->store.epoch, d->store.is_paused);
 	director_changed(s);
 }
 

@@ -38,7 +38,8 @@ struct director {
 	uint64_t store_free_at; /* jobs are done one by one */
 	struct store_content copies[SIM_COPIES_MAX];
 	size_t n_copies;
-	int64_t wall_s; /* what the wall clock is ahead of SIM_WALL_S + now */
+	int64_t wall_s;       /* what the wall clock is ahead of SIM_WALL_S + now */
+	uint64_t epoch_floor; /* its wall clock when it started */
 	uint64_t max_given;
 };
 

@@ -198,10 +198,14 @@ static void take_gone(struct sim *s, size_t member, const struct heartbeat_wire 
 		return;
 	d->boot_id[member] = 0;
 	SIM_SAY(s, SIM_DIRECTOR, "last words of %s", sim_name(s, member));
+	coordinator_gone(d->coordinator, s->now, member);
+	director_changed(s);
+	if (session == 0)
+		return;
 	conn_close(s, session, CONN_DIRECTOR, true);
 	d->sessions[member] = 0;
 	registry_disconnected(d->registry, s->now, member, session, "its keeper says it ended");
-	coordinator_gone(d->coordinator, s->now, member);
+	coordinator_disconnected(d->coordinator, s->now, member);
 }
 
 void session_take_datagram(struct sim *s, struct event *e)

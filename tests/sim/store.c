@@ -7,7 +7,7 @@ struct job {
 	uint64_t ticket;
 	size_t address;
 	struct coordinator_record record;
-	uint64_t at_least;
+	uint64_t at_least, floor;
 	bool is_adopted;
 };
 
@@ -22,6 +22,7 @@ static uint64_t apply(struct sim *s, const struct job *job)
 			store->epoch = epoch;
 	} else {
 		epoch = store->epoch > job->at_least ? store->epoch : job->at_least;
+		epoch = epoch > job->floor ? epoch : job->floor;
 		store->epoch = ++epoch;
 	}
 	if (store->epoch > d->max_given)
@@ -41,13 +42,13 @@ static void answer(struct sim *s, const struct job *job)
 	if (err == 0)
 		epoch = apply(s, job);
 	coordinator_stored(d->coordinator, s->now, job->ticket, err, epoch);
-	director_changed(s);
 }
 
 /* The disk has done it; the process may be gone, and with it only the answer. */
 static void on_done(struct sim *s, struct event *e)
 {
 	answer(s, event_data(e));
+	director_changed(s);
 }
 
 static void go_on(struct sim *s, struct event *e)
@@ -61,6 +62,7 @@ static void go_on(struct sim *s, struct event *e)
 	/* The call returns; timers and sockets come after it. */
 	p->is_stopped = s->director.is_waiting = false;
 	answer(s, &done);
+	director_changed(s);
 	if (p->is_alive && !p->is_stopped)
 		proc_resume(s, SIM_THE_DIRECTOR, SIM_DIRECTOR);
 }
@@ -87,6 +89,7 @@ void store_job(struct sim *s, const struct coordinator_action *action)
 		.address = sim_find(s, &action->record.ip),
 		.record = action->record,
 		.at_least = action->at_least,
+		.floor = d->epoch_floor,
 		.is_adopted = action->is_adopted,
 	};
 	uint64_t took_ms = d->store_ms + draw(&d->rng, 3 + d->store_ms);
