@@ -1,49 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/sim/sim.h"
+#include "tests/sim/chaos.h"
 
 /*
  * The faults of one seed. Each seed draws which kinds there are, how often, and to whom; one member
  * in half of the seeds is spared everything.
  */
-
-#define KINDS(X)                \
-	X(POWER, 8)             \
-	X(POWER_ALL_BUT_ONE, 1) \
-	X(KILL_MAIN, 8)         \
-	X(KILL_KEEPER, 3)       \
-	X(STOP_MAIN, 8)         \
-	X(STOP_KEEPER, 6)       \
-	X(STOP_BOTH, 6)         \
-	X(SUSPEND, 6)           \
-	X(GOODBYE, 5)           \
-	X(TRACK, 4)             \
-	X(SLOW_DISK, 3)         \
-	X(BAD_DISK, 3)          \
-	X(BAD_KERNEL, 2)        \
-	X(LAG, 3)               \
-	X(CUT_CONTROL, 6)       \
-	X(CUT_MESH, 3)          \
-	X(CUT_LINK, 4)          \
-	X(CUT_ALL, 6)           \
-	X(CUT_DIRECTOR, 3)      \
-	X(NOISE, 5)             \
-	X(DIRECTOR_KILL, 5)     \
-	X(DIRECTOR_POWER, 3)    \
-	X(DIRECTOR_RESTORE, 3)  \
-	X(DIRECTOR_STOP, 4)     \
-	X(SLOW_STORE, 3)        \
-	X(BAD_STORE, 3)         \
-	X(COPY, 4)              \
-	X(WALL, 2)              \
-	X(MOVE, 5)              \
-	X(FORCE, 2)             \
-	X(PAUSE, 2)
-
-#define KIND(name, weight) FAULT_##name,
-enum kind {
-	KINDS(KIND) FAULT_COUNT
-};
-#undef KIND
 
 struct cut {
 	enum net_kind kind;
@@ -58,13 +19,12 @@ struct plan {
 
 /* ---- drawing ---- */
 
-static bool chance(struct sim *s, uint32_t percent)
+bool chaos_chance(struct sim *s, uint32_t percent)
 {
 	return draw(&s->chaos, 100) < percent;
 }
 
-/* Short enough to be no matter, around the limits, and long. */
-static uint64_t duration(struct sim *s)
+uint64_t chaos_duration(struct sim *s)
 {
 	switch (draw(&s->chaos, 4)) {
 	case 0:
@@ -78,14 +38,6 @@ static uint64_t duration(struct sim *s)
 	}
 }
 
-/* A member that something may happen to; SIM_MEMBERS_MAX: none. */
-static size_t victim(struct sim *s)
-{
-	size_t i = draw(&s->chaos, s->conf.n_members);
-
-	return s->hosts[i].is_innocent || s->now < s->hosts[i].busy_until ? SIM_MEMBERS_MAX : i;
-}
-
 static uint32_t everybody(const struct sim *s, bool is_guilty)
 {
 	uint32_t set = 0;
@@ -96,44 +48,6 @@ static uint32_t everybody(const struct sim *s, bool is_guilty)
 }
 
 /* ---- ends of faults ---- */
-
-static void power_on(struct sim *s, struct event *e)
-{
-	fault_power(s, e->host, true);
-}
-
-static void resume_host(struct sim *s, struct event *e)
-{
-	fault_suspend(s, e->host, false);
-}
-
-static void resume_main(struct sim *s, struct event *e)
-{
-	proc_resume(s, SIM_MAIN, e->host);
-}
-
-static void resume_keeper(struct sim *s, struct event *e)
-{
-	proc_resume(s, SIM_KEEPER, e->host);
-}
-
-static void start_agent(struct sim *s, struct event *e)
-{
-	fault_start(s, e->host);
-}
-
-static void track_again(struct sim *s, struct event *e)
-{
-	fault_able(s, e->host, true);
-}
-
-static void mend_host(struct sim *s, struct event *e)
-{
-	struct host *h = &s->hosts[e->host];
-
-	h->is_disk_failing = h->is_kernel_failing = false;
-	h->disk_ms = h->lag_ms = 0;
-}
 
 static void mend_cut(struct sim *s, struct event *e)
 {
@@ -175,126 +89,6 @@ static void end_pause(struct sim *s, struct event *e)
 	director_pause(s, false);
 }
 
-/* ---- members ---- */
-
-static void power(struct sim *s, size_t i)
-{
-	uint64_t ms = duration(s);
-
-	fault_power(s, i, false);
-	if (chance(s, 85))
-		sim_at(s, s->now + ms, power_on, i, NULL, 0);
-}
-
-static void power_all_but_one(struct sim *s, size_t but)
-{
-	for (size_t i = 0; i < s->conf.n_members; i++) {
-		if (i != but && !s->hosts[i].is_innocent)
-			power(s, i);
-	}
-}
-
-static void stop(struct sim *s, size_t i, bool is_main, bool is_keeper)
-{
-	uint64_t ms = duration(s);
-
-	SIM_SAY(s, i, "%s%s stopped for %llu ms", is_main ? "main" : "", is_keeper ? " keeper" : "",
-		(unsigned long long)ms);
-	s->hosts[i].busy_until = s->now + ms;
-	if (is_main) {
-		proc_stop(s, SIM_MAIN, i);
-		sim_at(s, s->now + ms, resume_main, i, NULL, 0);
-	}
-	if (is_keeper) {
-		proc_stop(s, SIM_KEEPER, i);
-		sim_at(s, s->now + ms + draw(&s->chaos, 50), resume_keeper, i, NULL, 0);
-	}
-}
-
-static void kill_main(struct sim *s, size_t i)
-{
-	if (!s->hosts[i].agent.proc.is_alive)
-		return;
-	agent_kill(s, i, "main killed");
-	if (s->conf.restart_ms == SIM_NEVER)
-		sim_at(s, s->now + duration(s), start_agent, i, NULL, 0);
-}
-
-static void suspend(struct sim *s, size_t i)
-{
-	uint64_t ms = duration(s);
-
-	fault_suspend(s, i, true);
-	s->hosts[i].busy_until = s->now + ms;
-	sim_at(s, s->now + ms, resume_host, i, NULL, 0);
-}
-
-static void goodbye(struct sim *s, size_t i)
-{
-	agent_stop(s, i, "operator");
-	s->hosts[i].is_wanted = false;
-	sim_at(s, s->now + 2000 + duration(s), start_agent, i, NULL, 0);
-}
-
-static void ail(struct sim *s, enum kind kind, size_t i)
-{
-	struct host *h = &s->hosts[i];
-
-	SIM_SAY(s, i, "%s",
-		kind == FAULT_SLOW_DISK  ? "disk is slow"
-		: kind == FAULT_BAD_DISK ? "disk fails"
-		: kind == FAULT_LAG      ? "is busy"
-					 : "kernel refuses");
-	if (kind == FAULT_SLOW_DISK)
-		h->disk_ms = (uint32_t)draw_between(&s->chaos, 20, 3000);
-	h->is_disk_failing |= kind == FAULT_BAD_DISK;
-	h->is_kernel_failing |= kind == FAULT_BAD_KERNEL;
-	if (kind == FAULT_LAG)
-		h->lag_ms = (uint32_t)draw_between(&s->chaos, 1, 40);
-	sim_at(s, s->now + duration(s), mend_host, i, NULL, 0);
-}
-
-static void hit_member(struct sim *s, enum kind kind)
-{
-	size_t i = victim(s);
-
-	if (i == SIM_MEMBERS_MAX)
-		return;
-	switch (kind) {
-	case FAULT_POWER:
-		power(s, i);
-		break;
-	case FAULT_POWER_ALL_BUT_ONE:
-		power_all_but_one(s, i);
-		break;
-	case FAULT_KILL_MAIN:
-		kill_main(s, i);
-		break;
-	case FAULT_KILL_KEEPER:
-		keeper_kill(s, i, "killed");
-		break;
-	case FAULT_STOP_MAIN:
-	case FAULT_STOP_KEEPER:
-	case FAULT_STOP_BOTH:
-		stop(s, i, kind != FAULT_STOP_KEEPER, kind != FAULT_STOP_MAIN);
-		break;
-	case FAULT_SUSPEND:
-		suspend(s, i);
-		break;
-	case FAULT_GOODBYE:
-		goodbye(s, i);
-		break;
-	case FAULT_TRACK:
-		fault_able(s, i, false);
-		if (chance(s, 85))
-			sim_at(s, s->now + duration(s), track_again, i, NULL, 0);
-		break;
-	default:
-		ail(s, kind, i);
-		break;
-	}
-}
-
 /* ---- the network ---- */
 
 static void cut(struct sim *s, enum net_kind kind, uint32_t from, uint32_t to, uint64_t ms)
@@ -320,7 +114,7 @@ static void cut_something(struct sim *s, enum kind kind)
 {
 	uint32_t guilty = everybody(s, true), director = 1u << SIM_DIRECTOR;
 	uint32_t set = (uint32_t)draw(&s->chaos, guilty + 1u) & guilty, rest = guilty & ~set;
-	uint64_t ms = duration(s);
+	uint64_t ms = chaos_duration(s);
 
 	switch (kind) {
 	case FAULT_CUT_CONTROL:
@@ -330,7 +124,7 @@ static void cut_something(struct sim *s, enum kind kind)
 		cut_ways(s, NET_MESH, set, rest, ms);
 		break;
 	case FAULT_CUT_LINK:
-		cut_ways(s, NET_LINK, set, rest | (chance(s, 50) ? director : 0), ms);
+		cut_ways(s, NET_LINK, set, rest | (chaos_chance(s, 50) ? director : 0), ms);
 		break;
 	case FAULT_CUT_DIRECTOR:
 		cut(s, NET_CONTROL, guilty, director, ms);
@@ -351,13 +145,13 @@ static void cut_something(struct sim *s, enum kind kind)
 
 static void noise(struct sim *s)
 {
-	uint32_t loss = chance(s, 60) ? (uint32_t)draw(&s->chaos, 400000) : 0;
-	uint32_t dup = chance(s, 40) ? (uint32_t)draw(&s->chaos, 500000) : 0;
-	uint32_t delay = chance(s, 50) ? (uint32_t)draw(&s->chaos, 120) : 0;
-	uint32_t spread = chance(s, 50) ? (uint32_t)draw(&s->chaos, 300) : 0;
+	uint32_t loss = chaos_chance(s, 60) ? (uint32_t)draw(&s->chaos, 400000) : 0;
+	uint32_t dup = chaos_chance(s, 40) ? (uint32_t)draw(&s->chaos, 500000) : 0;
+	uint32_t delay = chaos_chance(s, 50) ? (uint32_t)draw(&s->chaos, 120) : 0;
+	uint32_t spread = chaos_chance(s, 50) ? (uint32_t)draw(&s->chaos, 300) : 0;
 
 	fault_noise(s, loss, dup, delay, spread);
-	sim_at(s, s->now + duration(s), mend_noise, 0, NULL, 0);
+	sim_at(s, s->now + chaos_duration(s), mend_noise, 0, NULL, 0);
 }
 
 /* ---- the director and its operator ---- */
@@ -365,7 +159,7 @@ static void noise(struct sim *s)
 static void hit_director(struct sim *s, enum kind kind)
 {
 	struct director *d = &s->director;
-	uint64_t ms = duration(s);
+	uint64_t ms = chaos_duration(s);
 	struct event *e;
 
 	switch (kind) {
@@ -411,7 +205,7 @@ static void operate(struct sim *s, enum kind kind)
 
 	if (kind == FAULT_PAUSE) {
 		director_pause(s, true);
-		sim_at(s, s->now + duration(s), end_pause, 0, NULL, 0);
+		sim_at(s, s->now + chaos_duration(s), end_pause, 0, NULL, 0);
 		return;
 	}
 	(void)director_move(s, a, to == s->conf.n_members ? COORDINATOR_NONE : to,
@@ -423,7 +217,7 @@ static void operate(struct sim *s, enum kind kind)
 static void strike(struct sim *s, enum kind kind)
 {
 	if (kind <= FAULT_LAG)
-		hit_member(s, kind);
+		chaos_hit_member(s, kind);
 	else if (kind <= FAULT_CUT_DIRECTOR)
 		cut_something(s, kind);
 	else if (kind == FAULT_NOISE)
@@ -457,10 +251,10 @@ void chaos_begin(struct sim *s, uint64_t from, uint64_t until)
 	uint32_t percent = (uint32_t)draw_between(&s->chaos, 15, 90);
 
 	plan.gap_ms = 1u << draw_between(&s->chaos, 8, 12);
-	if (chance(s, 50))
+	if (chaos_chance(s, 50))
 		s->hosts[draw(&s->chaos, s->conf.n_members)].is_innocent = true;
 	for (size_t i = 0; i < FAULT_COUNT; i++) {
-		plan.weights[i] = chance(s, percent) ? weights[i] : 0;
+		plan.weights[i] = chaos_chance(s, percent) ? weights[i] : 0;
 		plan.sum += plan.weights[i];
 	}
 	if (plan.sum > 0)
@@ -474,17 +268,17 @@ void chaos_conf(struct sim *s)
 	struct sim_conf *c = &s->conf;
 
 	c->n_members = draw_between(&s->chaos, 2, SIM_MEMBERS_MAX);
-	c->n_homes = chance(s, 25) ? 2 : 1;
-	c->has_witness = chance(s, c->n_members == 2 ? 80 : 40);
-	c->is_route = chance(s, 10);
-	c->has_next_hop = !c->is_route && chance(s, 50);
-	c->has_v6 = chance(s, 50);
-	c->is_normal = chance(s, 15);
-	c->is_auto = chance(s, 60);
-	c->has_fence = chance(s, 20);
-	c->is_store_sync = chance(s, 60);
+	c->n_homes = chaos_chance(s, 25) ? 2 : 1;
+	c->has_witness = chaos_chance(s, c->n_members == 2 ? 80 : 40);
+	c->is_route = chaos_chance(s, 10);
+	c->has_next_hop = !c->is_route && chaos_chance(s, 50);
+	c->has_v6 = chaos_chance(s, 50);
+	c->is_normal = chaos_chance(s, 15);
+	c->is_auto = chaos_chance(s, 60);
+	c->has_fence = chaos_chance(s, 20);
+	c->is_store_sync = chaos_chance(s, 60);
 	c->hold_down_ms = (uint32_t)draw_between(&s->chaos, 1000, 8000);
-	c->restart_ms = chance(s, 70) ? draw_between(&s->chaos, 100, 3000) : SIM_NEVER;
+	c->restart_ms = chaos_chance(s, 70) ? draw_between(&s->chaos, 100, 3000) : SIM_NEVER;
 	for (size_t i = 0; i < c->n_members; i++)
-		c->cannot[i] = chance(s, 20) ? (uint32_t)draw(&s->chaos, 1u << 12) : 0;
+		c->cannot[i] = chaos_chance(s, 20) ? (uint32_t)draw(&s->chaos, 1u << 12) : 0;
 }
