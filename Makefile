@@ -74,6 +74,7 @@ TOOL_SRC := $(sort $(wildcard tests/tools/*.c))
 TOOLS    := $(patsubst tests/tools/%.c,$(OUT)/tools/%,$(TOOL_SRC))
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZERS  := $(patsubst tests/fuzz/%.c,build/fuzz/fuzz/%,$(FUZZ_SRC))
+SIM_SRC := $(sort $(wildcard tests/sim/*.c))
 TESTLIB_SRC := $(sort $(wildcard tests/lib/*.c))
 LIB_TEST := $(OUT)/libtest.a
 
@@ -125,6 +126,7 @@ $(OUT)/clusteradm: $(OUT)/obj/cli/main.o $(LIB_CLI) $(LIB_COMMON) ; $(link)
 ALL_LIBS := $(LIB_TEST) $(LIB_DIRECTOR) $(LIB_AGENT) $(LIB_CLI) $(LIB_COMMON)
 $(OUT)/unit/%: LIBS := -lcmocka
 $(OUT)/unit/%: $(OUT)/obj/tests/unit/%.o $(ALL_LIBS) ; $(link)
+$(OUT)/sim/failover: $(call objects,$(SIM_SRC)) $(LIB_DIRECTOR) $(LIB_AGENT) $(LIB_COMMON) ; $(link)
 $(OUT)/tools/%: $(OUT)/obj/tests/tools/%.o $(ALL_LIBS) ; $(link)
 build/fuzz/fuzz/%: LIBS := -fsanitize=fuzzer
 build/fuzz/fuzz/%: build/fuzz/obj/tests/fuzz/%.o $(subst $(OUT)/,build/fuzz/,$(ALL_LIBS)) ; $(link)

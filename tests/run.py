@@ -11,6 +11,7 @@ environment a skipped test is a failure too: there, everything has to run.
 
 import argparse
 import concurrent.futures
+import importlib
 import os
 import re
 import subprocess
@@ -25,6 +26,8 @@ LOGS = SOURCE / "build" / "logs"
 JOBS = os.cpu_count() or 1
 BINARY_TIMEOUT_S = 300
 NET_TIMEOUT_S = 1500
+FAILOVER_SECONDS = 120
+FAILOVER_SEEDS_MIN = 1000
 TAIL_LINES = 30
 
 
@@ -161,6 +164,52 @@ SIMULATIONS = {
 }
 
 
+def count_scenarios():
+    """The scenarios with a script: each is a test."""
+    binary = SOURCE / "build" / "release" / "sim" / "failover"
+    status, output = run_logged("failover-scenarios", [binary, "--scenarios"], BINARY_TIMEOUT_S)
+    passed = len(re.findall(r"^ok     ", output, re.MULTILINE))
+    failed = re.findall(r"^FAILED (\S+):", output, re.MULTILINE)
+    if passed == 0 or (status != 0 and not failed):
+        failed.append(f"status {status}")
+    notes = [f"scenario {name}: see build/logs/failover-scenarios.log" for name in failed]
+    return Result(passed=passed, failed=len(failed), notes=notes)
+
+
+def run_seeds(job):
+    """As many drawn scenarios as fit into the time, one test for each process."""
+    binary = SOURCE / "build" / "release" / "sim" / "failover"
+    seeds = f"{1 + job * 1000000}:{-(-FAILOVER_SEEDS_MIN // JOBS)}"
+    argv = [binary, "--seconds", FAILOVER_SECONDS, "--seeds", seeds]
+    status, output = run_logged(f"failover-seeds-{job}", argv, FAILOVER_SECONDS + BINARY_TIMEOUT_S)
+    print(tail(output))
+    if status == 0:
+        return Result(passed=1)
+    return Result(failed=1, notes=[f"seeds {seeds}: see build/logs/failover-seeds-{job}.log"])
+
+
+def run_mutants():
+    sys.path.insert(0, str(SOURCE / "tests" / "sim"))
+    mutants = importlib.import_module("mutants")
+    results = mutants.run_all(mutants.MUTANTS)
+    lost = [name for name, is_caught in results.items() if not is_caught]
+    notes = [f"mutant {name} was not caught" for name in lost]
+    return Result(passed=len(results) - len(lost), failed=len(lost), notes=notes)
+
+
+def simulate_failover():
+    """Scenarios, seeds, and whether the simulator would notice anything."""
+    result = build("release", "build/release/sim/failover")
+    if result.failed:
+        return result
+    result.add(count_scenarios())
+    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
+        for one in pool.map(run_seeds, range(JOBS)):
+            result.add(one)
+    result.add(run_mutants())
+    return result
+
+
 def layer_sim():
     paths = {name: SOURCE / "build" / "release" / "unit" / name for name in SIMULATIONS}
     result = build("release", *(path.relative_to(SOURCE) for path in paths.values()))
@@ -173,6 +222,7 @@ def layer_sim():
         ]
         for run in runs:
             result.add(run.result())
+    result.add(simulate_failover())
     return result
 
 

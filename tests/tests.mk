@@ -3,20 +3,22 @@
 # make check       every test; ends with "N passed, N failed, N skipped"
 # make check-unit  the unit tests only (VARIANT=asan: under ASan and UBSan)
 # make check-asan  the unit tests under ASan and UBSan, counted
+# make check-sim   the simulations only
 # make check-net   the network tests only (root; ARGS="-k redirect -x" goes to pytest)
 # make demo        a cluster at work on this machine (KEEP=1 leaves it running)
 # make demo-stop   end what KEEP=1 left
 # make fuzz        each fuzzer for FUZZ_TIME seconds on top of its corpus
-# make soak        hours: long fuzzing, then the network tests again and again, also under ASan
+# make soak        hours: long fuzzing and simulation, then the network tests again and again, also under ASan
 # make bench       figures: tests/tools/bench_*.c, scripts in tests/bench
 # make lint        clang-format, clang-tidy, cppcheck, shellcheck, pyflakes
 # make format      apply clang-format
 
-.PHONY: check check-unit check-asan check-net demo demo-stop fuzz fuzzers soak bench \
+.PHONY: check check-unit check-asan check-sim check-net demo demo-stop fuzz fuzzers soak bench \
         lint format check-format check-tidy check-cppcheck check-scripts
 FUZZ_TIME ?= 30
 SOAK_FUZZ_TIME ?= 1800
 SOAK_ROUNDS ?= 20
+SOAK_SIM_TIME ?= 7200
 
 # Debian's, whatever python3 is first on the PATH; -B: nothing is written into the source tree.
 PYTHON := /usr/bin/python3 -B
@@ -35,6 +37,9 @@ check-unit: $(UNIT)
 
 check-asan: deps-check
 	@$(PYTHON) tests/run.py asan
+
+check-sim: deps-check
+	@$(PYTHON) tests/run.py sim
 
 check-net: programs tools
 	+@$(SUBMAKE) VARIANT=asan programs tools
@@ -70,6 +75,10 @@ fuzz: fuzzers
 
 soak:
 	+@$(SUBMAKE) fuzz FUZZ_TIME=$(SOAK_FUZZ_TIME)
+	+@$(SUBMAKE) VARIANT=asan build/asan/sim/failover
+	build/asan/sim/failover --seeds 100000000:2000
+	+@$(SUBMAKE) build/release/sim/failover
+	build/release/sim/failover --seconds $(SOAK_SIM_TIME) --seeds $$(date +%s)000000:1
 	+@for variant in asan release; do \
 		for round in $$(seq $(SOAK_ROUNDS)); do \
 			echo "== $$variant, round $$round of $(SOAK_ROUNDS)"; \

@@ -251,8 +251,14 @@ bool coord_begin(struct coordinator *c, uint64_t now_ms)
 	return true;
 }
 
+/*
+ * The shell's timers come before its sockets: what came before the last call has been read by this
+ * one. An answer that is due by then is late; one that is due since may be waiting.
+ */
 void coordinator_expire(struct coordinator *c, uint64_t now_ms)
 {
+	c->read_ms = c->expired_ms;
+	c->expired_ms = now_ms;
 	if (!coord_begin(c, now_ms))
 		coord_review(c);
 	/* What is due now is done at the next call, after what waited was read. */

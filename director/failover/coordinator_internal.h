@@ -178,6 +178,8 @@ struct coordinator {
 	uint64_t last_ticket;
 	uint64_t addresses_due_ms; /* the first expiry of an address */
 	uint64_t promised_ms;      /* the expiry that the shell was told last */
+	uint64_t expired_ms;       /* the last coordinator_expire() */
+	uint64_t read_ms;          /* the one before: what came until then has been read */
 
 	struct coord_member members[PLACEMENT_MAX_MEMBERS];
 	size_t n, cap;

@@ -197,7 +197,7 @@ static void check_owner(struct coordinator *c, struct coord_address *a)
 {
 	char why[COORDINATOR_WHY_MAX];
 
-	if (a->state == ADDRESS_CLAIMING && c->now_ms >= a->order.due_ms) {
+	if (a->state == ADDRESS_CLAIMING && c->read_ms >= a->order.due_ms) {
 		snprintf(why, sizeof(why), "claim under epoch %llu not answered for %llu ms",
 			 (unsigned long long)a->order.epoch,
 			 (unsigned long long)(c->now_ms - a->order.sent_ms));

@@ -66,6 +66,31 @@ static void test_claim_times_out(void **state)
 	assert_non_null(cluster_last(COORDINATOR_RELEASE, first));
 }
 
+/* The shell was held up for a moment, and its timers come before its sockets. */
+static void test_answer_waits_in_the_socket(void **state)
+{
+	struct coordinator_action claim;
+	size_t first;
+
+	(void)state;
+	world_begin(4);
+	first = world_address(1)->successors[0];
+	world.members[first].obedience = WORLD_IS_MUTE;
+	(void)lose();
+	claim = *world_last(COORDINATOR_CLAIM, first);
+	world_run(1499);
+	world.now += 100; /* too little to be forgiven */
+	coordinator_expire(world.coordinator, world.now);
+	world_pump();
+	assert_true(coordinator_next_expiry(world.coordinator) <= world.now);
+	world_claimed(first, 1, claim.id, claim.epoch);
+	world_pump();
+	world_expect_owner(1, first);
+	world_run(100);
+	assert_int_equal(world_count(COORDINATOR_CLAIM), 1);
+	assert_null(world_event("192.0.2.22", "no answer: m", ""));
+}
+
 /* The answer comes after all, while another one tries: that one is refused, the first keeps it. */
 static void test_late_answer(void **state)
 {
@@ -501,6 +526,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_claim_times_out, start, stop),
+		cmocka_unit_test_setup_teardown(test_answer_waits_in_the_socket, start, stop),
 		cmocka_unit_test_setup_teardown(test_late_answer, start, stop),
 		cmocka_unit_test_setup_teardown(test_very_late_answer, start, stop),
 		cmocka_unit_test_setup_teardown(test_answers_that_are_none, start, stop),
