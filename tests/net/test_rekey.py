@@ -6,17 +6,16 @@ WAYPOST_REKEYS is how often each kind is rekeyed from the peer's side (default 1
 
 import os
 import re
-import signal
 
 import pytest
 
 from lib import layout
+from lib.pinger import Pinger
 from lib.strongswan import StrongSwan
 from lib.wait import wait_for
 from lib.yamltext import set_value
 
 REKEYS = int(os.environ.get("WAYPOST_REKEYS", "10"))
-PING_INTERVAL_S = 0.003
 STEP_DEADLINE_S = 20
 # Deleted ones receive for three seconds more; old IKE SAs answer for ten.
 QUIET_DEADLINE_S = 30
@@ -24,22 +23,6 @@ QUIET_DEADLINE_S = 30
 BY_US = r"Child SA \S+ asked for by us, in place of another"
 BY_PEER = r"Child SA \S+ asked for by the peer, in place of another"
 INHERITED = r"heir -> established: inherits"
-
-
-class Pinger:
-    """A ping that runs until it is asked how many were lost."""
-
-    def __init__(self, host, target, source):
-        argv = ["ping", "-n", "-i", str(PING_INTERVAL_S), "-I", source, target]
-        self.process = host.start("ping", argv)
-
-    def stop(self):
-        """(answered, lost); what was under way in the end is neither."""
-        self.process.signal(signal.SIGINT)
-        self.process.wait(10)
-        answered = {int(number) for number in re.findall(r"icmp_seq=(\d+) ttl", self.process.log())}
-        assert answered, self.process.log()
-        return len(answered), max(answered) - len(answered)
 
 
 def start_one(make_cluster, member_edit=None, **options):

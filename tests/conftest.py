@@ -11,7 +11,7 @@ from lib import layout, tools
 from lib.topology import Topology, exit_on_signals
 from lib.waypost import Cluster
 
-LOGS = tools.SOURCE / "build" / "logs" / "net"
+LOGS = tools.SOURCE / "build" / "logs"
 FAILED = pytest.StashKey[bool]()
 
 
@@ -28,10 +28,13 @@ def pytest_runtest_makereport(item):
 
 @pytest.fixture
 def net(request):
-    """An empty topology. What its hosts logged stays in build/logs/net/TEST if the test fails."""
+    """An empty topology. If the test fails, what its hosts logged stays in build/logs/net/TEST.
+
+    net is the folder of the test.
+    """
     if os.geteuid() != 0:
         pytest.skip("not root: network namespaces need it (sudo make check-net)")
-    target = LOGS / re.sub(r"\W+", "-", request.node.name).strip("-")
+    target = LOGS / request.path.parent.name / re.sub(r"\W+", "-", request.node.name).strip("-")
     shutil.rmtree(target, ignore_errors=True)
     with Topology() as topology:
         yield topology
