@@ -4,6 +4,7 @@
 # make check-unit  the unit tests only (VARIANT=asan: under ASan and UBSan)
 # make check-asan  the unit tests under ASan and UBSan, counted
 # make check-net   the network tests only (root; ARGS="-k redirect -x" goes to pytest)
+# make check-interop  the tests with libreswan only (root; ARGS as above)
 # make demo        a cluster at work on this machine (KEEP=1 leaves it running)
 # make demo-stop   end what KEEP=1 left
 # make fuzz        each fuzzer for FUZZ_TIME seconds on top of its corpus
@@ -12,7 +13,7 @@
 # make lint        clang-format, clang-tidy, cppcheck, shellcheck, pyflakes
 # make format      apply clang-format
 
-.PHONY: check check-unit check-asan check-net demo demo-stop fuzz fuzzers soak bench \
+.PHONY: check check-unit check-asan check-net check-interop demo demo-stop fuzz fuzzers soak bench \
         lint format check-format check-tidy check-cppcheck check-scripts
 FUZZ_TIME ?= 30
 SOAK_FUZZ_TIME ?= 1800
@@ -39,6 +40,9 @@ check-asan: deps-check
 check-net: programs tools
 	+@$(SUBMAKE) VARIANT=asan programs tools
 	@$(SUDO) env WAYPOST_BUILD=$(OUT) $(PYTEST) tests/net $(ARGS)
+
+check-interop: programs
+	@$(SUDO) env WAYPOST_BUILD=$(OUT) $(PYTEST) tests/interop $(ARGS)
 
 demo: deps
 	+@$(SUBMAKE) all
@@ -76,7 +80,8 @@ bench: programs tools
 
 C_FILES := $(sort $(wildcard $(foreach d,common director agent cli tests,$(d)/*.[ch] $(d)/*/*.[ch] $(d)/*/*/*.[ch])))
 C_SOURCES := $(filter %.c,$(C_FILES))
-SHELL_SCRIPTS := .ci/run $(sort $(wildcard scripts/*.sh tests/*/*.sh))
+SHELL_SCRIPTS := .ci/run $(sort $(wildcard scripts/*.sh tests/*/*.sh)) \
+                 tests/tools/uml-run tests/tools/guest-commands
 PYTHON_FILES := $(sort $(wildcard tests/*.py tests/*/*.py))
 JOBS := $(shell nproc)
 
