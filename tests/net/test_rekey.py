@@ -6,11 +6,11 @@ WAYPOST_REKEYS is how often each kind is rekeyed from either side (default 100).
 
 import os
 import re
-import signal
 
 import pytest
 
 from lib import layout
+from lib.pinger import Pinger
 from lib.strongswan import StrongSwan
 from lib.wait import wait_for
 from lib.yamltext import set_value
@@ -26,22 +26,6 @@ PEERS = 20
 BY_US = r"Child SA \S+ asked for by us, in place of another"
 BY_PEER = r"Child SA \S+ asked for by the peer, in place of another"
 INHERITED = r"heir -> established: inherits"
-
-
-class Pinger:
-    """A ping that runs until it is asked how many were lost."""
-
-    def __init__(self, host, target, source, interval_s):
-        argv = ["ping", "-n", "-i", str(interval_s), "-I", source, target]
-        self.process = host.start("ping", argv)
-
-    def stop(self):
-        """(answered, lost); what was under way in the end is neither."""
-        self.process.signal(signal.SIGINT)
-        self.process.wait(10)
-        answered = {int(number) for number in re.findall(r"icmp_seq=(\d+) ttl", self.process.log())}
-        assert answered, self.process.log()
-        return len(answered), max(answered) - len(answered)
 
 
 def start_one(make_cluster, member_edit=None, **options):
@@ -115,7 +99,7 @@ def assert_as_before(cluster, peer, agent):
 
 
 def assert_nothing_lost(pinger, at_least):
-    answered, lost = pinger.stop()
+    answered, lost = pinger.finish()
     assert answered > at_least and lost == 0, f"{lost} lost, {answered} answered"
 
 
