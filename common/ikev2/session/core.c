@@ -43,10 +43,9 @@ void core_init(struct ike_core *c, const struct role *role, const struct session
 
 void core_clear(struct ike_core *c)
 {
-	struct ike_sa *sa, *next;
-
-	HASH_ITER(hh_spi, c->by_spi, sa, next)
-	ike_sa_free(c, sa);
+	/* One at a time: the heir of a rekey of ours goes with its predecessor's tasks. */
+	while (c->by_spi != NULL)
+		ike_sa_free(c, c->by_spi);
 	actions_free(c);
 	timers_free(&c->timers);
 	timers_free(&c->fragment_timers);
