@@ -43,7 +43,7 @@ void core_init(struct ike_core *c, const struct role *role, const struct session
 
 void core_clear(struct ike_core *c)
 {
-	/* Always the first: with one IKE SA its heir goes, which may be the next. */
+	/* One at a time: the heir of a rekey of ours goes with its predecessor's tasks. */
 	while (c->by_spi != NULL)
 		ike_sa_free(c, c->by_spi);
 	actions_free(c);

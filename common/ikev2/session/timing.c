@@ -147,11 +147,14 @@ static void run_child(struct ike_core *c, struct ike_sa *sa, struct child *child
 
 static void run_established(struct ike_core *c, struct ike_sa *sa, uint64_t now_ms)
 {
-	struct child *next;
+	struct child *child = sa->children;
 
-	for (struct child *child = sa->children; child != NULL; child = next) {
-		next = child->next;
+	/* The next one may go too, to make room: those behind it are due again at once. */
+	while (child != NULL) {
+		uint64_t next = child->next != NULL ? child->next->id : 0;
+
 		run_child(c, sa, child, now_ms);
+		child = child_find(c, next);
 	}
 	if (sa->over_due_ms <= now_ms) {
 		struct task *task = task_add(c, sa, TASK_DELETE_IKE, 0);
