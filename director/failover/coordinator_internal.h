@@ -111,9 +111,10 @@ struct coord_address {
 	uint32_t n_late; /* releases in a row that the owner did not answer */
 	uint32_t n_stray;
 
-	struct coord_set can;    /* hold it, as they said in their last hello */
-	struct coord_set tried;  /* in this attempt */
-	struct coord_set strays; /* may hold it although it is not theirs */
+	struct coord_set can;     /* hold it, as they said in their last hello */
+	struct coord_set on_link; /* of these, by claim l2: they have a link to ask on */
+	struct coord_set tried;   /* in this attempt */
+	struct coord_set strays;  /* may hold it although it is not theirs */
 	struct {
 		size_t member; /* says that it holds it, not being the owner that is known */
 		uint64_t epoch;

@@ -109,8 +109,8 @@ struct tally {
 	struct coord_set voices;
 };
 
-static enum coord_verdict classify(const struct coordinator *c, size_t silent,
-				   const struct coord_probe *probe)
+static enum coord_verdict classify(const struct coordinator *c, const struct coord_address *a,
+				   size_t silent, const struct coord_probe *probe)
 {
 	const struct msg_probe_result *r = &probe->result;
 	bool is_other = r->number != registry_get(c->registry, silent)->number;
@@ -123,11 +123,14 @@ static enum coord_verdict classify(const struct coordinator *c, size_t silent,
 	/* Another member answers there: somebody has the address. */
 	if (r->agent == MSG_SEEN_YES || r->link == MSG_SEEN_YES)
 		return COORD_LINK;
+	/* Who has a link to ask on and could not ask cannot tell a hung agent from a dead host. */
+	if (r->link == MSG_SEEN_UNKNOWN && coord_set_has(&a->on_link, probe->prober))
+		return COORD_UNKNOWN;
 	return r->agent == MSG_SEEN_NO ? COORD_NEITHER : COORD_UNKNOWN;
 }
 
-static void count_probe(const struct coordinator *c, size_t silent, const struct coord_probe *probe,
-			bool is_over, struct tally *t)
+static void count_probe(const struct coordinator *c, const struct coord_address *a, size_t silent,
+			const struct coord_probe *probe, bool is_over, struct tally *t)
 {
 	if (!probe->is_answered) {
 		/* One that has fallen silent itself is not waited for. */
@@ -137,7 +140,7 @@ static void count_probe(const struct coordinator *c, size_t silent, const struct
 			t->n_unanswered++;
 		return;
 	}
-	switch (classify(c, silent, probe)) {
+	switch (classify(c, a, silent, probe)) {
 	case COORD_AGENT:
 		t->n_agent++;
 		break;
@@ -171,7 +174,7 @@ enum coord_verdict coord_probe_address(const struct coordinator *c, const struct
 
 	for (size_t j = 0; j < COORDINATOR_PROBERS_MAX; j++) {
 		if (a->probes[j].id != 0)
-			count_probe(c, a->owner, &a->probes[j], true, &t);
+			count_probe(c, a, a->owner, &a->probes[j], true, &t);
 	}
 	return conclude(&t);
 }
@@ -189,8 +192,9 @@ static void find_voices(const struct coordinator *c, size_t silent, enum coord_v
 		for (size_t j = 0; j < COORDINATOR_PROBERS_MAX; j++) {
 			const struct coord_probe *p = &a->probes[j];
 
-			if (p->id == 0 || (verdict != COORD_UNKNOWN &&
-					   (!p->is_answered || classify(c, silent, p) != verdict)))
+			if (p->id == 0 ||
+			    (verdict != COORD_UNKNOWN &&
+			     (!p->is_answered || classify(c, a, silent, p) != verdict)))
 				continue;
 			coord_set_add(&t->voices, p->prober);
 			speaks = true;
@@ -264,7 +268,7 @@ enum coord_verdict coord_probe_verdict(struct coordinator *c, size_t member, boo
 
 		for (size_t j = 0; j < COORDINATOR_PROBERS_MAX; j++) {
 			if (coord_owns(a, member) && a->probes[j].id != 0)
-				count_probe(c, member, &a->probes[j], is_over, &t);
+				count_probe(c, a, member, &a->probes[j], is_over, &t);
 		}
 	}
 	verdict = conclude(&t);

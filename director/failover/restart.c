@@ -144,6 +144,10 @@ static void take_entry(struct coordinator *c, struct coord_address *a, size_t me
 		coord_set_add(&a->can, member);
 	else
 		coord_set_remove(&a->can, member);
+	if (is_possible(e) && e->claim == MSG_CLAIM_L2)
+		coord_set_add(&a->on_link, member);
+	else
+		coord_set_remove(&a->on_link, member);
 	if (a->home == member)
 		a->is_fixed = is_own;
 	coord_set_remove(&a->tried, member);

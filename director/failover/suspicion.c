@@ -237,7 +237,9 @@ static void finish_round(struct coordinator *c, size_t i)
 /* When a suspect without an address, about which nobody can be asked, is given up. */
 static uint64_t idle_due(const struct coordinator *c, size_t i)
 {
-	if (registry_get(c->registry, i)->state != MEMBER_SUSPECT || c->is_settling)
+	enum member_state state = registry_get(c->registry, i)->state;
+
+	if ((state != MEMBER_SUSPECT && state != MEMBER_ISOLATED) || c->is_settling)
 		return COORD_NEVER;
 	return silent_since(c, i) + (uint64_t)COORD_IDLE_FACTOR * c->conf.suspect_ms;
 }

@@ -139,7 +139,9 @@ void cluster_hello(size_t member)
 		list[n++] = (struct msg_address){
 			.address = cluster_ip(i),
 			.link = "eth0",
-			.claim = is_home && m->is_fixed ? MSG_CLAIM_NONE : MSG_CLAIM_L2,
+			.claim = is_home && m->is_fixed ? MSG_CLAIM_NONE
+				 : m->is_routed         ? MSG_CLAIM_ROUTE
+							: MSG_CLAIM_L2,
 			.held = m->held[i] != 0 || (is_home && m->is_fixed && !m->is_unseen),
 			.epoch = m->held[i],
 		};

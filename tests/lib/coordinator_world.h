@@ -30,6 +30,7 @@ struct cluster_member {
 	bool no_witness;   /* reports that it reaches no reference */
 	bool has_no_adopt; /* knows its home address only */
 	bool is_fixed;     /* its home address has claim none */
+	bool is_routed;    /* it takes addresses by claim route: there is no link to ask on */
 	bool is_unseen;    /* and its keeper has not looked yet whether it is there */
 	enum cluster_obedience obedience;
 	const char *code;

@@ -83,11 +83,16 @@ static const struct verdict_case {
 	  MEMBER_DOWN,
 	  1,
 	  "asked 192.0.2.22: neither" },
-	{ "neither, on no link",
+	{ "no agent, and none could ask on the link",
 	  { { N, U, Y, 0 }, { N, U, Y, 0 }, { N, U, Y, 0 } },
+	  MEMBER_SUSPECT,
+	  0,
+	  "nothing is decided" },
+	{ "no agent, and one could ask on the link",
+	  { { N, U, Y, 0 }, { N, N, Y, 0 }, { N, U, Y, 0 } },
 	  MEMBER_DOWN,
 	  1,
-	  "neither" },
+	  "asked 192.0.2.22: neither" },
 	{ "all abstain",
 	  { { N, N, N, 0 }, { N, N, N, 0 }, { N, N, U, 0 } },
 	  MEMBER_SUSPECT,
@@ -191,6 +196,25 @@ static void test_verdicts_on_silence(void **state)
 		check_verdict(c, false);
 		stop(state);
 	}
+}
+
+/* With claim route nobody has a link to ask on: the agent's silence is all there is. */
+static void test_verdict_without_a_link(void **state)
+{
+	const struct answer none[3] = { { N, U, Y, 0 }, { N, U, Y, 0 }, { N, U, Y, 0 } };
+
+	start(state);
+	for (size_t k = 0; k < 4; k++)
+		world.members[k].is_routed = true;
+	cluster_begin(4);
+	for (size_t k = 0; k < 4; k++)
+		world.members[k].is_mute_prober = true;
+	world.members[1].is_beating = false;
+	cluster_disconnect(1);
+	answer_round(none, 3);
+	assert_int_equal(state_of(1), MEMBER_DOWN);
+	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 1);
+	stop(state);
 }
 
 /* The connection ended: they are asked at once and believed at once, but for isolated. */
@@ -759,6 +783,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_power_cut, start, stop),
+		cmocka_unit_test_setup_teardown(test_verdict_without_a_link, start, stop),
 		cmocka_unit_test_setup_teardown(test_verdicts_on_silence, start, stop),
 		cmocka_unit_test_setup_teardown(test_verdicts_on_lost_connection, start, stop),
 		cmocka_unit_test_setup_teardown(test_probers_that_do_not_answer, start, stop),

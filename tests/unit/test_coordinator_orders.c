@@ -73,22 +73,22 @@ static void test_answer_waits_in_the_socket(void **state)
 	size_t first;
 
 	(void)state;
-	world_begin(4);
-	first = world_address(1)->successors[0];
+	cluster_begin(4);
+	first = cluster_address(1)->successors[0];
 	world.members[first].obedience = WORLD_IS_MUTE;
 	(void)lose();
-	claim = *world_last(COORDINATOR_CLAIM, first);
-	world_run(1499);
+	claim = *cluster_last(COORDINATOR_CLAIM, first);
+	cluster_run(1499);
 	world.now += 100; /* too little to be forgiven */
 	coordinator_expire(world.coordinator, world.now);
-	world_pump();
+	cluster_pump();
 	assert_true(coordinator_next_expiry(world.coordinator) <= world.now);
-	world_claimed(first, 1, claim.id, claim.epoch);
-	world_pump();
-	world_expect_owner(1, first);
-	world_run(100);
-	assert_int_equal(world_count(COORDINATOR_CLAIM), 1);
-	assert_null(world_event("192.0.2.22", "no answer: m", ""));
+	cluster_claimed(first, 1, claim.id, claim.epoch);
+	cluster_pump();
+	cluster_expect_owner(1, first);
+	cluster_run(100);
+	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 1);
+	assert_null(cluster_event("192.0.2.22", "no answer: m", ""));
 }
 
 /* The answer comes after all, while another one tries: that one is refused, the first keeps it. */
