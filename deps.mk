@@ -13,6 +13,9 @@ DEPS_DEMO  := python3 iproute2 iputils-ping tcpdump charon-systemd strongswan-sw
               libcharon-extra-plugins libstrongswan-standard-plugins libstrongswan-extra-plugins
 DEPS_CHECK := clang libclang-rt-dev llvm libcmocka-dev python3-pytest procps nftables openssl \
               valgrind clang-format clang-tidy cppcheck shellcheck pyflakes3
+# What libreswan needs, which itself is only unpacked (it conflicts with strongSwan), and its kernel.
+DEPS_INTEROP := user-mode-linux kmod libnss3-tools libcurl3-nss libevent-pthreads-2.1-7 \
+                libldap-2.5-0 libldns3 libunbound8
 
 # SKIP_DEPS=1: they are there, however they came (another distribution, no network).
 ifneq ($(SKIP_DEPS),1)
@@ -25,4 +28,4 @@ deps:
 	@$(INSTALL_PACKAGES) $(DEPS_BUILD) $(DEPS_DEMO)
 
 deps-check:
-	@$(INSTALL_PACKAGES) $(DEPS_BUILD) $(DEPS_DEMO) $(DEPS_CHECK)
+	@$(INSTALL_PACKAGES) $(DEPS_BUILD) $(DEPS_DEMO) $(DEPS_CHECK) $(DEPS_INTEROP)

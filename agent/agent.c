@@ -9,6 +9,7 @@
 #include "agent/inside/inside.h"
 #include "agent/keeper/keeper_client.h"
 #include "agent/peer_feed.h"
+#include "agent/sa_page.h"
 #include "agent/track/tracker.h"
 #include "agent/uplink/uplink.h"
 #include "common/io/sd_notify.h"
@@ -408,10 +409,29 @@ static void on_last_words(void *ctx, const struct endpoint *to, struct bytes wor
 		log_warn(a->lg, LG_KEEPER, "the keeper takes no last words");
 }
 
+static void answer_sas(struct agent *a, const struct message *m)
+{
+	struct message answer = { .type = MESSAGE_SAS_PART, .id = m->id };
+	struct sa_page *page = sa_page_new(shard_responder(a->shard), shard_esp(a->shard),
+					   uv_hrtime() / 1000000, &m->sas);
+
+	if (page == NULL) {
+		log_error(a->lg, LG_CONTROL, "no memory to tell of SAs");
+		return;
+	}
+	answer.sas_part = *sa_page_part(page);
+	uplink_tell(a->uplink, &answer);
+	sa_page_free(page);
+}
+
 static void on_order(void *ctx, const struct message *m)
 {
 	struct agent *a = ctx;
 
+	if (m->type == MESSAGE_SAS) {
+		answer_sas(a, m);
+		return;
+	}
 	addresses_take_order(a->addresses, m);
 	bye_if_released(a);
 }

@@ -21,6 +21,7 @@ struct command_context {
 int command_status(const struct command_context *c, int argc, char **argv);
 int command_members(const struct command_context *c, int argc, char **argv);
 int command_peers(const struct command_context *c, int argc, char **argv);
+int command_sas(const struct command_context *c, int argc, char **argv);
 int command_events(const struct command_context *c, int argc, char **argv);
 int command_placement(const struct command_context *c, int argc, char **argv);
 int command_addresses(const struct command_context *c, int argc, char **argv);

@@ -19,6 +19,7 @@ static const struct command {
 	{ "status", "the cluster at a glance", command_status },
 	{ "members", "the members, their state and load", command_members },
 	{ "peers", "who is served where; --member NAME for one member", command_peers },
+	{ "sas", "IKE and Child SAs; --member NAME, --peer IDENTITY", command_sas },
 	{ "events", "what changed and why; --subject NAME, --limit N, --after ID", command_events },
 	{ "placement", "ADDRESS: where a peer would be sent now, and why", command_placement },
 	{ "addresses", "who owns which service address, and why", command_addresses },

@@ -270,9 +270,10 @@ static int open_server(struct director *d, struct errtext *why)
 		return err;
 	control_set_ring(d->control, d->ring, sizeof(d->ring) / sizeof(d->ring[0]));
 	executor_attach(d->executor, d->control);
-	d->api = api_new(d, d->lg);
+	d->api = api_new(d->loop, d, d->lg);
 	if (d->api == NULL)
 		return ERR_NO_MEMORY;
+	control_on_sas(d->control, api_take_sas, d->api);
 	d->protocols[0] = (struct tls_server_protocol){
 		.name = "waypost/1",
 		.idle_ms = 30000, /* agents report every few seconds */

@@ -42,12 +42,15 @@ void director_stop(struct director *d);
 /* After the loop has ended. */
 void director_free(struct director *d);
 
-/* What the API reads; of all this it only asks the executor to do something. */
+/*
+ * What the API reads; of all this it only asks the executor to do something, and members for their
+ * SAs.
+ */
 struct director_view {
 	const struct director_conf *conf;
 	const struct registry *registry;
 	const struct peers *peers;
-	const struct control *control;
+	struct control *control;
 	const struct front *front;
 	const struct placement_table *table; /* as published last */
 	const struct store *store;

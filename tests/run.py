@@ -14,6 +14,7 @@ import concurrent.futures
 import importlib
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -26,6 +27,7 @@ LOGS = SOURCE / "build" / "logs"
 JOBS = os.cpu_count() or 1
 BINARY_TIMEOUT_S = 300
 NET_TIMEOUT_S = 1500
+INTEROP_TIMEOUT_S = 360
 FAILOVER_SECONDS = 120
 FAILOVER_SEEDS_MIN = 1000
 TAIL_LINES = 30
@@ -274,20 +276,19 @@ def count_junit(path):
     return result
 
 
-def layer_net():
-    """The test library itself, then the programs in namespaces."""
-    # The sanitizer builds are for test_mutations.py.
-    if any(build(variant, "programs", "tools").failed for variant in ("release", "asan")):
-        return Result(failed=1, notes=["network tests not run: the programs do not build"])
-    report = SOURCE / "build" / "junit-net.xml"
+def run_pytest(layer, folders, timeout_s):
+    """pytest over folders of tests/, counted by its report."""
+    report = SOURCE / "build" / f"junit-{layer}.xml"
     report.unlink(missing_ok=True)
     argv = ["/usr/bin/python3", "-B", "-m", "pytest", "-c", "tests/pytest.ini"]
-    argv += [f"--junitxml={report}", "tests/lib", "tests/net"]
+    argv += [f"--junitxml={report}", *[f"tests/{folder}" for folder in folders]]
     with subprocess.Popen(argv, cwd=SOURCE, stdin=subprocess.DEVNULL) as pytest:
         try:
-            status = pytest.wait(NET_TIMEOUT_S)
+            status = pytest.wait(timeout_s)
         except subprocess.TimeoutExpired:
-            pytest.terminate()  # its fixtures take everything down
+            # To pytest this is ^C: it ends, and its fixtures take everything down. SIGTERM would
+            # end the test that runs only.
+            pytest.send_signal(signal.SIGINT)
             status = pytest.wait()
     if not report.exists():
         return Result(failed=1, notes=[f"pytest ended with status {status} and wrote no report"])
@@ -295,6 +296,21 @@ def layer_net():
     if status != 0 and result.failed == 0:
         result.add(Result(failed=1, notes=[f"pytest ended with status {status}"]))
     return result
+
+
+def layer_net():
+    """The test library itself, then the programs in namespaces."""
+    # The sanitizer builds are for test_mutations.py.
+    if any(build(variant, "programs", "tools").failed for variant in ("release", "asan")):
+        return Result(failed=1, notes=["network tests not run: the programs do not build"])
+    return run_pytest("net", ["lib", "net"], NET_TIMEOUT_S)
+
+
+def layer_interop():
+    """The programs and a libreswan that has a kernel of its own."""
+    if build("release", "programs").failed:
+        return Result(failed=1, notes=["interop tests not run: the programs do not build"])
+    return run_pytest("interop", ["interop"], INTEROP_TIMEOUT_S)
 
 
 LAYERS = {
@@ -305,6 +321,7 @@ LAYERS = {
     "fuzz": layer_fuzz,
     "asan": layer_asan,
     "net": layer_net,
+    "interop": layer_interop,
 }
 
 

@@ -5,6 +5,7 @@
 # make check-asan  the unit tests under ASan and UBSan, counted
 # make check-sim   the simulations only
 # make check-net   the network tests only (root; ARGS="-k redirect -x" goes to pytest)
+# make check-interop  the tests with libreswan only (root; ARGS as above)
 # make demo        a cluster at work on this machine (KEEP=1 leaves it running)
 # make demo-stop   end what KEEP=1 left
 # make fuzz        each fuzzer for FUZZ_TIME seconds on top of its corpus
@@ -13,7 +14,7 @@
 # make lint        clang-format, clang-tidy, cppcheck, shellcheck, pyflakes
 # make format      apply clang-format
 
-.PHONY: check check-unit check-asan check-sim check-net demo demo-stop fuzz fuzzers soak bench \
+.PHONY: check check-unit check-asan check-sim check-net check-interop demo demo-stop fuzz fuzzers soak bench \
         lint format check-format check-tidy check-cppcheck check-scripts
 FUZZ_TIME ?= 30
 SOAK_FUZZ_TIME ?= 1800
@@ -48,6 +49,9 @@ check-net: programs tools
 # Without the libraries of the tests: who runs the demo need not have cmocka.
 ADDRWATCH := $(OUT)/tools/addrwatch
 $(ADDRWATCH): $(OUT)/obj/tests/tools/addrwatch.o $(OUT)/obj/tests/lib/captures.o $(LIB_COMMON) ; $(link)
+
+check-interop: programs
+	@$(SUDO) env WAYPOST_BUILD=$(OUT) $(PYTEST) tests/interop $(ARGS)
 
 demo: deps
 	+@$(SUBMAKE) all $(ADDRWATCH)
@@ -96,7 +100,8 @@ bench: programs tools
 
 C_FILES := $(sort $(wildcard $(foreach d,common director agent cli tests,$(d)/*.[ch] $(d)/*/*.[ch] $(d)/*/*/*.[ch])))
 C_SOURCES := $(filter %.c,$(C_FILES))
-SHELL_SCRIPTS := .ci/run $(sort $(wildcard scripts/*.sh tests/*/*.sh))
+SHELL_SCRIPTS := .ci/run $(sort $(wildcard scripts/*.sh tests/*/*.sh)) \
+                 tests/tools/uml-run tests/tools/guest-commands
 PYTHON_FILES := $(sort $(wildcard tests/*.py tests/*/*.py))
 JOBS := $(shell nproc)
 

@@ -272,6 +272,7 @@ static void take_frame(struct uplink *u, const struct message *m)
 	case MESSAGE_RELEASE:
 	case MESSAGE_PROBE:
 	case MESSAGE_MEMBERS:
+	case MESSAGE_SAS:
 		if (u->is_welcome)
 			u->events.order(u->events.ctx, m);
 		break;

@@ -33,7 +33,7 @@ struct uplink_events {
 	 * once everything is taken out. Borrowed until the call returns.
 	 */
 	void (*last_words)(void *ctx, const struct endpoint *to, struct bytes words);
-	/* CLAIM, RELEASE, PROBE or MEMBERS. Borrowed until the call returns. */
+	/* CLAIM, RELEASE, PROBE, MEMBERS or SAS. Borrowed until the call returns. */
 	void (*order)(void *ctx, const struct message *m);
 	/* The connection is lost, after a welcome. */
 	void (*lost)(void *ctx);

@@ -6,8 +6,8 @@
 #include "common/control/frame.h"
 #include "common/control/message_fields.h"
 
-/* What surrounds the entries of a peer frame: type, id, reset, brackets and the line feed. */
-#define PEERS_OVERHEAD 128
+/* What surrounds the entries of a frame: type, id, reset or next, brackets and the line feed. */
+#define LIST_OVERHEAD 128
 
 /* The field that every message may have. */
 struct envelope {
@@ -125,17 +125,19 @@ int message_encode(const struct message *m, uint8_t *buf, size_t cap, struct byt
 	return err;
 }
 
-size_t message_fit_peers(const struct msg_peer *entries, size_t n)
+/* How many elements of a list, each written by the rows of table, fit in a frame. */
+static size_t fit(const struct field_table *table, const void *list, size_t n, size_t max)
 {
-	size_t room = FRAME_MAX - PEERS_OVERHEAD;
+	const uint8_t *element = list;
+	size_t room = FRAME_MAX - LIST_OVERHEAD;
 	size_t i = 0;
 
-	for (; i < n && i < MSG_PEERS_MAX; i++) {
-		struct field_place place = { NULL, "peer", 0 };
+	for (; i < n && i < max; i++, element += table->size) {
+		struct field_place place = { NULL, "entries", 0 };
 		json_t *json = json_object();
 		size_t size = 0;
 
-		if (field_write(&message_peer_table, &entries[i], &place, json, NULL) == 0)
+		if (field_write(table, element, &place, json, NULL) == 0)
 			size = json_dumpb(json, NULL, 0, JSON_COMPACT) + 1; /* and a comma */
 		json_decref(json);
 		if (size > room)
@@ -143,4 +145,14 @@ size_t message_fit_peers(const struct msg_peer *entries, size_t n)
 		room -= size;
 	}
 	return i;
+}
+
+size_t message_fit_peers(const struct msg_peer *entries, size_t n)
+{
+	return fit(&message_peer_table, entries, n, MSG_PEERS_MAX);
+}
+
+size_t message_fit_sas(const struct msg_sa *entries, size_t n)
+{
+	return fit(&message_sa_table, entries, n, MSG_SAS_MAX);
 }

@@ -52,6 +52,9 @@ static inline bool msg_epoch_is_credible(uint64_t epoch, uint64_t known)
 #define MSG_KEY_MIN        16
 #define MSG_KEY_MAX        64 /* octets of a key */
 #define MSG_REFERENCES_MAX 8  /* of a probe */
+#define MSG_SAS_MAX        32 /* entries of a sas_part frame; see message_fit_sas() */
+#define MSG_CHILDREN_MAX   48 /* Child SAs of one IKE SA, those on their way out included */
+#define MSG_SELECTORS_MAX  16 /* of one side of a Child SA */
 
 #define MESSAGE_TYPES(X)                \
 	X(HELLO, "hello")               \
@@ -72,7 +75,9 @@ static inline bool msg_epoch_is_credible(uint64_t epoch, uint64_t known)
 	X(PROBE_RESULT, "probe_result") \
 	X(GONE, "gone")                 \
 	X(EVENT, "event")               \
-	X(MEMBERS, "members")
+	X(MEMBERS, "members")           \
+	X(SAS, "sas")                   \
+	X(SAS_PART, "sas_part")
 
 #define MESSAGE_ENUMERATOR(name, text) MESSAGE_##name,
 enum message_type {
@@ -384,6 +389,69 @@ struct msg_event {
 	const char *why;
 };
 
+/* ---- director to agent: sas, answered with sas_part: a page of the IKE SAs, by their SPIs ---- */
+struct msg_sas {
+	uint64_t cursor;  /* optional: those above this SPI only; 0: from the first on */
+	uint64_t limit;   /* 1 to MSG_SAS_MAX */
+	const char *peer; /* optional: of this identity only, or NULL */
+};
+
+/* Ages and terms ("in so many ms") are at least 1 where 0 would be no value: optional, 0. */
+struct msg_child_sa {
+	const char *id; /* a line: tells it from all others of the member */
+	const char *state;
+	const char *spi_in;    /* 8 hexadecimal digits */
+	const char *spi_out;   /* the same; optional: not known yet */
+	const char *esp;       /* optional: algorithms, as in proposals */
+	bool initiator;        /* optional: the member asked for it */
+	uint64_t installed_ms; /* optional: age */
+	uint64_t octets_in, packets_in, octets_out, packets_out;
+	uint64_t used_in_ms, used_out_ms; /* optional: age of the last packet; 0: never */
+	uint64_t rekey_ms;                /* optional: rekeyed by the member in so many ms */
+	uint64_t ends_ms;                 /* optional: deleted then if it is still there */
+	const char *why; /* optional: why the one was rekeyed that it took the place of */
+	const char *const *local;
+	size_t n_local;
+	const char *const *remote;
+	size_t n_remote;
+};
+
+struct msg_sa {
+	uint64_t spi;      /* the member's */
+	uint64_t peer_spi; /* optional: not known yet */
+	const char *state;
+	uint64_t version;     /* major version of IKE */
+	bool initiator;       /* optional: the member is the original initiator */
+	const char *local_id; /* optional, like the next two: before authentication */
+	const char *remote_id;
+	const char *connection;
+	struct endpoint local;
+	struct endpoint remote;
+	const char *ike;         /* optional: algorithms */
+	uint64_t established_ms; /* optional: age */
+	uint64_t heard_ms;       /* age of the last authentic sign of life */
+	uint64_t rekey_ms;       /* optional, like the next: as of a Child SA */
+	uint64_t ends_ms;
+	const char *why;     /* optional: why it was rekeyed last */
+	uint64_t rekeyed_ms; /* optional: age of that */
+	uint64_t rekeys;     /* how often */
+	bool nat_local;      /* optional, like the next two: a NAT is before the member */
+	bool nat_remote;
+	bool nat_forced;      /* the member claims a NAT, so that ESP is encapsulated */
+	struct ip from;       /* optional: what N(REDIRECTED_FROM) named */
+	const char *active;   /* optional: the member's request that waits for its answer */
+	uint64_t queued;      /* requests behind it */
+	uint64_t child_count; /* Child SAs; the list may have fewer, for want of room */
+	const struct msg_child_sa *children;
+	size_t n_children;
+};
+
+struct msg_sas_part {
+	const struct msg_sa *entries;
+	size_t n_entries;
+	uint64_t next; /* optional: the cursor to go on with; 0: this was the last page */
+};
+
 struct message {
 	enum message_type type;
 	uint64_t id; /* 0: none; an answer repeats it */
@@ -406,6 +474,8 @@ struct message {
 		struct msg_gone gone;
 		struct msg_event event;
 		struct msg_members members;
+		struct msg_sas sas;
+		struct msg_sas_part sas_part;
 		const char *unknown; /* MESSAGE_UNKNOWN: the type as received */
 	};
 	struct arena_chunk *memory; /* of a decoded message; private */
@@ -438,5 +508,8 @@ void message_free(struct message *m);
  * cannot be encoded takes no room here: message_encode() names it.
  */
 size_t message_fit_peers(const struct msg_peer *entries, size_t n);
+
+/* The same for sas_part; 0 if even the first is too long: then it has to have fewer children. */
+size_t message_fit_sas(const struct msg_sa *entries, size_t n);
 
 #endif

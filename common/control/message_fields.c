@@ -213,6 +213,8 @@ static const struct message_kind kinds[] = {
 	[MESSAGE_GONE] = { KIND(message_gone_table, gone, NULL) },
 	[MESSAGE_EVENT] = { KIND(message_event_table, event, NULL) },
 	[MESSAGE_MEMBERS] = { KIND(members_table, members, NULL) },
+	[MESSAGE_SAS] = { KIND(message_sas_table, sas, NULL) },
+	[MESSAGE_SAS_PART] = { KIND(message_sas_part_table, sas_part, NULL) },
 };
 
 const struct message_kind *message_kind_of(enum message_type type)

@@ -8,7 +8,7 @@
 
 /* What texts have to look like. */
 extern const struct field_text message_name_text, message_line_text, message_version_text,
-    message_type_text, message_link_text;
+    message_type_text, message_link_text, message_spi_text;
 
 /* The names of enumerations. */
 extern const char *const message_claims[],
@@ -21,6 +21,9 @@ extern const struct field_table message_ip_table, message_endpoint_table;
 extern const struct field_table message_claim_table, message_claimed_table, message_refused_table,
     message_release_table, message_released_table, message_probe_table, message_probe_result_table,
     message_gone_table, message_event_table;
+
+/* Those about SAs, in message_sas.c. */
+extern const struct field_table message_sas_table, message_sas_part_table;
 
 int message_check_probe_result(const struct message *m, const struct field_place *place,
 			       struct errtext *why);

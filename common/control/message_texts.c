@@ -4,6 +4,7 @@
 
 #define LINK_MAX_SIZE    15 /* IFNAMSIZ without the terminator */
 #define VERSION_MAX_SIZE 63
+#define SPI_SIZE         8
 
 static bool is_plain_up_to(const char *text, size_t max)
 {
@@ -20,6 +21,13 @@ static bool is_line(const char *text)
 static bool is_version(const char *text)
 {
 	return is_plain_up_to(text, VERSION_MAX_SIZE);
+}
+
+static bool is_spi(const char *text)
+{
+	size_t len = strlen(text);
+
+	return len == SPI_SIZE && strspn(text, "0123456789abcdef") == len;
 }
 
 static bool is_link(const char *text)
@@ -42,6 +50,7 @@ const struct field_text message_version_text = {
 };
 const struct field_text message_type_text = { frame_is_type,
 					      "a type: 1 to 32 of a-z, 0-9, - and _" };
+const struct field_text message_spi_text = { is_spi, "8 hexadecimal digits" };
 const struct field_text message_link_text = { is_link, "the name of an interface" };
 
 /* ---- enumerations ---- */

@@ -16,7 +16,8 @@ struct http_response {
 	const char *content_type; /* a constant */
 	char *body;               /* owned */
 	size_t body_len;
-	char allow[64]; /* for 405; else empty */
+	char allow[64];   /* for 405; else empty */
+	bool is_deferred; /* nothing else is set: the answer comes later */
 };
 
 /* "Not Found" for 404; "Unknown" for what is not in the table. */

@@ -53,11 +53,11 @@ static const char *find_unknown_param(const struct http_route *route, const stru
 }
 
 void http_router_answer(const struct http_router *router, const struct http_message *message,
-			const struct pki_identity *peer, struct http_response *res)
+			const struct pki_identity *peer, uint64_t ticket, struct http_response *res)
 {
 	const struct http_route *route;
 	struct http_target target;
-	struct http_request req = { message->method, &target, message, peer };
+	struct http_request req = { message->method, &target, message, peer, ticket };
 	struct errtext why;
 	const char *unknown;
 	char allow[sizeof(res->allow)];
@@ -81,6 +81,9 @@ void http_router_answer(const struct http_router *router, const struct http_mess
 		http_response_problem(res, 400, "there is no parameter '%.64s'", unknown);
 	} else {
 		route->handler(&req, res, router->ctx);
+		if (res->is_deferred && ticket != 0)
+			return;
+		res->is_deferred = false;
 		if (res->content_type == NULL)
 			http_response_problem(res, 500, "the request was not answered");
 	}

@@ -25,9 +25,13 @@ struct http_request {
 	const struct http_target *target;
 	const struct http_message *message;
 	const struct pki_identity *peer;
+	uint64_t ticket; /* under which the answer may come later; 0: it may not */
 };
 
-/* Fills res, which is empty. ctx is that of the router. */
+/*
+ * Fills res, which is empty; or sets res->is_deferred, if there is a ticket, and has the answer
+ * come later (http_server_complete()). ctx is that of the router.
+ */
 typedef void (*http_handler)(const struct http_request *req, struct http_response *res, void *ctx);
 
 struct http_route {
@@ -44,8 +48,12 @@ struct http_router {
 	void *ctx;
 };
 
-/* Always leaves a complete answer in res, which the caller frees. */
+/*
+ * Always leaves a complete answer in res, which the caller frees, or with a ticket other than 0
+ * perhaps one that is deferred.
+ */
 void http_router_answer(const struct http_router *router, const struct http_message *message,
-			const struct pki_identity *peer, struct http_response *res);
+			const struct pki_identity *peer, uint64_t ticket,
+			struct http_response *res);
 
 #endif

@@ -5,12 +5,14 @@
 
 #include "common/http/http_server.h"
 #include "director/api/handlers.h"
+#include "director/director.h"
 
-#define READERS     (HTTP_ROLE(PKI_ADMIN) | HTTP_ROLE(PKI_MONITOR))
-#define ADMINS      HTTP_ROLE(PKI_ADMIN)
-#define STREAMS_MAX 256
-#define IDLE_MS     60000
-#define BODY_MAX    65536
+#define READERS      (HTTP_ROLE(PKI_ADMIN) | HTTP_ROLE(PKI_MONITOR))
+#define ADMINS       HTTP_ROLE(PKI_ADMIN)
+#define STREAMS_MAX  256
+#define IDLE_MS      60000
+#define BODY_MAX     65536
+#define DEFERRED_MAX 64
 
 static const struct http_route routes[] = {
 	{ .method = "GET", .path = "/v1/status", .roles = READERS, .handler = api_get_status },
@@ -20,6 +22,11 @@ static const struct http_route routes[] = {
 	  .roles = READERS,
 	  .params = { "member" },
 	  .handler = api_get_peers },
+	{ .method = "GET",
+	  .path = "/v1/sas",
+	  .roles = READERS,
+	  .params = { "member", "peer", "cursor" },
+	  .handler = api_get_sas },
 	{ .method = "GET",
 	  .path = "/v1/placement",
 	  .roles = READERS,
@@ -56,7 +63,7 @@ struct api {
 	struct http_server server;
 };
 
-struct api *api_new(struct director *d, const struct logger *lg)
+struct api *api_new(uv_loop_t *loop, struct director *d, const struct logger *lg)
 {
 	struct api *api = calloc(1, sizeof(*api));
 
@@ -67,6 +74,8 @@ struct api *api_new(struct director *d, const struct logger *lg)
 		.router = &api->router,
 		.body_max = BODY_MAX,
 		.log = lg,
+		.loop = loop,
+		.deferred_max = DEFERRED_MAX,
 	};
 	return api;
 }
@@ -81,6 +90,19 @@ struct tls_server_protocol api_protocol(struct api *api)
 		.on_accept = http_server_accept,
 		.ctx = &api->server,
 	};
+}
+
+void api_take_sas(void *ctx, size_t member, uint64_t id, const struct msg_sas_part *part)
+{
+	struct api *api = ctx;
+	struct http_response res = { .status = 0 };
+	uint64_t ticket = api_sas_ticket(id, member);
+
+	if (ticket == 0)
+		return;
+	api_answer_sas(&res, registry_get(director_view(api->router.ctx).registry, member)->name,
+		       part);
+	http_server_complete(&api->server, ticket, &res);
 }
 
 void api_free(struct api *api)

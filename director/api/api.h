@@ -3,6 +3,7 @@
 #define DIRECTOR_API_H
 
 #include "common/base/log.h"
+#include "common/control/message.h"
 #include "common/io/tls_server.h"
 
 /*
@@ -12,8 +13,11 @@
 struct api;
 struct director;
 
-/* d and lg are borrowed. NULL when out of memory. */
-struct api *api_new(struct director *d, const struct logger *lg);
+/* Everything is borrowed. NULL when out of memory. */
+struct api *api_new(uv_loop_t *loop, struct director *d, const struct logger *lg);
+
+/* For control_on_sas(); ctx is the api. */
+void api_take_sas(void *ctx, size_t member, uint64_t id, const struct msg_sas_part *part);
 
 /* For tls_server; valid as long as the api. */
 struct tls_server_protocol api_protocol(struct api *api);

@@ -2,12 +2,14 @@
 #ifndef DIRECTOR_API_HANDLERS_H
 #define DIRECTOR_API_HANDLERS_H
 
+#include "common/control/message.h"
 #include "common/http/http_router.h"
 
 /* One handler per resource; ctx is the struct director. */
 void api_get_status(const struct http_request *req, struct http_response *res, void *ctx);
 void api_get_members(const struct http_request *req, struct http_response *res, void *ctx);
 void api_get_peers(const struct http_request *req, struct http_response *res, void *ctx);
+void api_get_sas(const struct http_request *req, struct http_response *res, void *ctx);
 void api_get_placement(const struct http_request *req, struct http_response *res, void *ctx);
 void api_get_events(const struct http_request *req, struct http_response *res, void *ctx);
 void api_get_addresses(const struct http_request *req, struct http_response *res, void *ctx);
@@ -19,5 +21,12 @@ void api_get_readyz(const struct http_request *req, struct http_response *res, v
 void api_post_move(const struct http_request *req, struct http_response *res, void *ctx);
 void api_post_pause(const struct http_request *req, struct http_response *res, void *ctx);
 void api_post_resume(const struct http_request *req, struct http_response *res, void *ctx);
+
+/*
+ * The answer of a member to api_get_sas(). The ticket of the request that the sas message with this
+ * id was for; 0: this member was not asked so.
+ */
+uint64_t api_sas_ticket(uint64_t id, size_t member);
+void api_answer_sas(struct http_response *res, const char *member, const struct msg_sas_part *part);
 
 #endif

@@ -231,3 +231,9 @@ void control_set_ring(struct control *c, const struct msg_key *ring, size_t n)
 	c->ring = ring;
 	c->n_ring = n;
 }
+
+void control_on_sas(struct control *c, control_take_sas *take, void *ctx)
+{
+	c->take_sas = take;
+	c->sas_ctx = ctx;
+}

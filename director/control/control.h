@@ -89,6 +89,14 @@ MUST_USE int control_send(struct control *c, size_t member, const struct message
  */
 void control_tell_members(struct control *c);
 
+/*
+ * Who takes sas_part messages, with the id of the sas that they answer; everything is borrowed
+ * until the call returns. Whether that member was asked is for the taker to judge.
+ */
+typedef void control_take_sas(void *ctx, size_t member, uint64_t id,
+			      const struct msg_sas_part *part);
+void control_on_sas(struct control *c, control_take_sas *take, void *ctx);
+
 uint64_t control_counter(const struct control *c, enum control_counter counter);
 
 /* What a member reported last, as totals since its agent started; empty before. */

@@ -38,6 +38,8 @@ struct control {
 	struct peers *peers;
 	const struct logger *lg;
 	struct control_events events;
+	control_take_sas *take_sas; /* NULL: nobody asks */
+	void *sas_ctx;
 	const struct msg_key *ring;
 	size_t n_ring;
 	struct udp *udp;

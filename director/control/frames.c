@@ -166,6 +166,10 @@ static void take_known(struct session *s, const struct message *m)
 	case MESSAGE_PROBE_RESULT:
 		take_answer(s, m);
 		break;
+	case MESSAGE_SAS_PART:
+		if (s->control->take_sas != NULL)
+			s->control->take_sas(s->control->sas_ctx, s->member, m->id, &m->sas_part);
+		break;
 	case MESSAGE_EVENT:
 		take_event(s, &m->event);
 		break;

@@ -168,8 +168,8 @@ void coordinator_disconnected(struct coordinator *c, uint64_t now_ms, size_t mem
 void coordinator_bye(struct coordinator *c, uint64_t now_ms, size_t member,
 		     const struct ip *released, size_t n);
 /*
- * Its keeper says that everything was taken out. Judges it down; the shell has ended its connection
- * (registry_disconnected()), so that what is still on the way does not bring it back to life.
+ * Its keeper says that everything was taken out. Judges it down; the shell ends its connection in
+ * the same turn, so that what is still on the way does not bring it back to life.
  */
 void coordinator_gone(struct coordinator *c, uint64_t now_ms, size_t member);
 

@@ -5,6 +5,8 @@
 
 /* What the coordinator wants done. */
 
+#define AT_ONCE 32
+
 uint64_t executor_now_ms(void)
 {
 	return uv_hrtime() / 1000000;
@@ -15,24 +17,40 @@ static const char *name_of(const struct executor *e, size_t member)
 	return registry_get(e->res.registry, member)->name;
 }
 
-static void store(struct executor *e, const struct coordinator_action *a)
-{
-	uint64_t at_least = a->at_least > e->epoch_floor ? a->at_least : e->epoch_floor;
-	struct store_address record = {
-		.ip = a->record.ip,
-		.epoch = a->record.epoch,
-		.is_manual = a->record.is_manual,
-	};
-	uint64_t epoch = a->record.epoch;
-	int err;
+/* Records that wait to be written together: a member that dies may have had many addresses. */
+struct batch {
+	size_t n;
+	uint64_t tickets[AT_ONCE];
+	struct store_change changes[AT_ONCE];
+};
 
+static void add(const struct executor *e, struct batch *b, const struct coordinator_action *a)
+{
+	struct store_change *change = &b->changes[b->n];
+
+	*change = (struct store_change){
+		.address = { .ip = a->record.ip,
+			     .epoch = a->record.epoch,
+			     .is_manual = a->record.is_manual },
+		.is_adopted = a->is_adopted,
+		.at_least = a->at_least > e->epoch_floor ? a->at_least : e->epoch_floor,
+	};
 	if (a->record.owner != COORDINATOR_NONE)
-		snprintf(record.owner, sizeof(record.owner), "%s", name_of(e, a->record.owner));
-	if (a->is_adopted)
-		err = store_address_adopt(e->res.store, &record);
-	else
-		err = store_address_order(e->res.store, &record, at_least, &epoch);
-	coordinator_stored(e->coordinator, executor_now_ms(), a->ticket, err, epoch);
+		snprintf(change->address.owner, sizeof(change->address.owner), "%s",
+			 name_of(e, a->record.owner));
+	b->tickets[b->n++] = a->ticket;
+}
+
+/* What it brings about comes later in the queue: the order of actions stays. */
+static void write_all(struct executor *e, struct batch *b)
+{
+	int err = b->n > 0 ? store_addresses_change(e->res.store, b->changes, b->n) : 0;
+	size_t n = b->n;
+
+	b->n = 0;
+	for (size_t i = 0; i < n; i++)
+		coordinator_stored(e->coordinator, executor_now_ms(), b->tickets[i], err,
+				   b->changes[i].address.epoch);
 }
 
 /* That an order does not arrive shows by its answer, which does not come. */
@@ -122,8 +140,7 @@ static void serve(struct executor *e)
 static void act(struct executor *e, const struct coordinator_action *a)
 {
 	switch (a->type) {
-	case COORDINATOR_STORE:
-		store(e, a);
+	case COORDINATOR_STORE: /* see executor_run() */
 		break;
 	case COORDINATOR_CLAIM:
 		claim(e, a);
@@ -149,11 +166,22 @@ static void act(struct executor *e, const struct coordinator_action *a)
 bool executor_run(struct executor *e)
 {
 	struct coordinator_action action;
+	struct batch batch = { .n = 0 };
 	bool has_run = false;
 
-	while (!e->is_stopped && coordinator_next_action(e->coordinator, &action)) {
-		act(e, &action);
+	while (!e->is_stopped) {
+		bool is_there = coordinator_next_action(e->coordinator, &action);
+
+		if (is_there && action.type == COORDINATOR_STORE)
+			add(e, &batch, &action);
+		if (batch.n == 0 && !is_there)
+			break;
 		has_run = true;
+		if (is_there && action.type == COORDINATOR_STORE && batch.n < AT_ONCE)
+			continue;
+		write_all(e, &batch);
+		if (is_there)
+			act(e, &action);
 	}
 	return has_run;
 }

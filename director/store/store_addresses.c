@@ -27,40 +27,58 @@ static int put(const struct store *s, const struct store_address *a, uint64_t ep
 	return err;
 }
 
-int store_address_order(struct store *s, const struct store_address *a, uint64_t at_least,
-			uint64_t *epoch)
+static int order(struct store *s, struct store_change *c)
 {
 	uint64_t fresh = 0;
-	int err = store_begin(s);
+	int err = store_next_epoch(s, c->at_least, &fresh);
 
-	if (err != 0)
-		return err;
-	err = store_next_epoch(s, at_least, &fresh);
 	if (err == 0)
-		err = put(s, a, fresh);
-	err = store_end(s, err);
-	if (err == 0)
-		*epoch = fresh;
+		err = put(s, &c->address, fresh);
+	c->address.epoch = fresh;
 	return err;
 }
 
-int store_address_adopt(struct store *s, const struct store_address *a)
+static int adopt(struct store *s, const struct store_address *a)
 {
 	struct store_column c;
 	int err;
 
 	if (a->epoch > STORE_EPOCH_MAX)
 		return ERR_VALUE;
-	err = store_begin(s);
-	if (err != 0)
-		return err;
 	err = store_query(s,
 			  "INSERT INTO meta(name, value) VALUES(?1, ?2) ON CONFLICT(name)"
 			  " DO UPDATE SET value = max(value, excluded.value) RETURNING value",
 			  "epoch", (int64_t)a->epoch, &c);
-	if (err == 0)
-		err = put(s, a, a->epoch);
+	return err != 0 ? err : put(s, a, a->epoch);
+}
+
+int store_addresses_change(struct store *s, struct store_change *changes, size_t n)
+{
+	int err = store_begin(s);
+
+	if (err != 0)
+		return err;
+	for (size_t i = 0; err == 0 && i < n; i++)
+		err = changes[i].is_adopted ? adopt(s, &changes[i].address) : order(s, &changes[i]);
 	return store_end(s, err);
+}
+
+int store_address_order(struct store *s, const struct store_address *a, uint64_t at_least,
+			uint64_t *epoch)
+{
+	struct store_change change = { .address = *a, .at_least = at_least };
+	int err = store_addresses_change(s, &change, 1);
+
+	if (err == 0)
+		*epoch = change.address.epoch;
+	return err;
+}
+
+int store_address_adopt(struct store *s, const struct store_address *a)
+{
+	struct store_change change = { .address = *a, .is_adopted = true };
+
+	return store_addresses_change(s, &change, 1);
 }
 
 /* False: not what put() writes. */

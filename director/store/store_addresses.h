@@ -31,6 +31,18 @@ MUST_USE int store_address_order(struct store *s, const struct store_address *a,
  */
 MUST_USE int store_address_adopt(struct store *s, const struct store_address *a);
 
+/*
+ * Several of either kind in one transaction, which costs the disk as much as one: all of it counts,
+ * or nothing. Orders get the epochs, which grow from one to the next, in .address.
+ */
+struct store_change {
+	struct store_address address;
+	bool is_adopted;   /* as store_address_adopt() */
+	uint64_t at_least; /* as store_address_order() */
+};
+
+MUST_USE int store_addresses_change(struct store *s, struct store_change *changes, size_t n);
+
 /* Every address that was ever recorded. visit's argument is borrowed until it returns. */
 MUST_USE int store_addresses_read(const struct store *s,
 				  void (*visit)(void *ctx, const struct store_address *a),

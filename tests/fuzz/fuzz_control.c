@@ -52,6 +52,9 @@ static void check_message(const struct message *m)
 	if (m->type == MESSAGE_PEER)
 		require(message_fit_peers(m->peers.entries, m->peers.n_entries) <=
 			m->peers.n_entries);
+	if (m->type == MESSAGE_SAS_PART)
+		require(message_fit_sas(m->sas_part.entries, m->sas_part.n_entries) <=
+			m->sas_part.n_entries);
 	message_free(&again);
 }
 

@@ -44,7 +44,7 @@ static void answer(const struct http_message *m)
 	char *octets;
 	size_t len;
 
-	http_router_answer(&router, m, &peer, &res);
+	http_router_answer(&router, m, &peer, 0, &res);
 	require(http_response_write(&res, false, m->keeps_alive, &octets, &len) == 0);
 	http_parser_init(&parser, HTTP_RESPONSES, 1 << 20);
 	input = (struct bytes){ (const uint8_t *)octets, len };

@@ -53,6 +53,9 @@ class ChildSa:
     bytes_in: int
     bytes_out: int
     encapsulated: bool
+    algorithms: str = ""  # as strongSwan names them, joined by "/"
+    packets_in: int = 0
+    packets_out: int = 0
 
 
 @dataclass
@@ -67,6 +70,7 @@ class IkeSa:
     remote_port: int
     remote_id: str
     children: list = field(default_factory=list)
+    algorithms: str = ""  # as strongSwan names them, joined by "/"
 
 
 def parse_pretty(text):
@@ -94,6 +98,11 @@ def parse_pretty(text):
     return stack[0]
 
 
+def _algorithms(sa):
+    keys = ("encr-alg", "encr-keysize", "prf-alg", "dh-group")
+    return "/".join(sa[key] for key in keys if key in sa)
+
+
 def _child(sa):
     return ChildSa(
         name=sa["name"],
@@ -105,6 +114,9 @@ def _child(sa):
         bytes_in=int(sa.get("bytes-in", 0)),
         bytes_out=int(sa.get("bytes-out", 0)),
         encapsulated=sa.get("encap") == "yes",
+        algorithms=_algorithms(sa),
+        packets_in=int(sa.get("packets-in", 0)),
+        packets_out=int(sa.get("packets-out", 0)),
     )
 
 
@@ -120,6 +132,7 @@ def _ike(name, sa):
         remote_port=int(sa.get("remote-port", 0)),
         remote_id=sa.get("remote-id", ""),
         children=[_child(child) for child in sa.get("child-sas", {}).values()],
+        algorithms=_algorithms(sa),
     )
 
 

@@ -284,7 +284,7 @@ class Topology:
         for host in [*self.bridges.values(), *self.hosts.values()]:
             for path in sorted(host.folder.rglob("*")):
                 if path.suffix in (".log", ".pcap", ".yaml", ".conf") and path.is_file():
-                    copy = target / path.relative_to(self.folder)
+                    copy = target / host.name / path.relative_to(host.folder)
                     copy.parent.mkdir(parents=True, exist_ok=True)
                     shutil.copyfile(path, copy)
 

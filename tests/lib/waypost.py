@@ -387,5 +387,9 @@ class Cluster:
         rows = self.adm_json("events", "--after", str(after), "--limit", "1000")["events"]
         return [(e["what"], e["why"]) for e in rows if not subjects or e["subject"] in subjects]
 
+    def sas(self, *args):
+        """IKE SAs with their Child SAs, of all active members or as the arguments say."""
+        return self.adm_json("sas", *args)
+
     def placement(self, address):
         return self.adm_json("placement", address)

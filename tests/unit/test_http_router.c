@@ -208,7 +208,7 @@ static void check_answer(const struct answer_case *c)
 	};
 	struct http_response res;
 
-	http_router_answer(&router, &m, &peer, &res);
+	http_router_answer(&router, &m, &peer, 0, &res);
 	if (res.status != c->status || res.body_len != strlen(c->body) ||
 	    (res.body_len > 0 && memcmp(res.body, c->body, res.body_len) != 0))
 		fail_msg("%s %s: %d %.*s", c->method, c->target, res.status, (int)res.body_len,

@@ -129,7 +129,7 @@ static void test_samples_both_ways(void **state)
 		expect_encoded(&decoded, name, samples[i].line);
 		message_free(&decoded);
 	}
-	assert_int_equal((size_t)MESSAGE_CLAIM + COUNT_OF(samples), MESSAGE_UNKNOWN);
+	assert_int_equal((size_t)MESSAGE_CLAIM + COUNT_OF(samples), MESSAGE_SAS);
 }
 
 static const struct bad_case {

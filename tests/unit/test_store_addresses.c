@@ -365,6 +365,28 @@ static void run_child(unsigned int ms, uint64_t epochs[50], uint64_t *last)
 	assert_true(WIFSIGNALED(status));
 }
 
+/* Several at once: one transaction, each with an epoch of its own. */
+static void test_several(void **state)
+{
+	struct store_change c[3] = {
+		{ .address = { .ip = { IP_V4, { 192, 0, 2, 21 } }, .owner = "m1" }, .at_least = 9 },
+		{ .address = { .ip = { IP_V4, { 192, 0, 2, 22 } }, .owner = "m2", .epoch = 50 },
+		  .is_adopted = true },
+		{ .address = { .ip = { IP_V4, { 192, 0, 2, 23 } }, .owner = "m3" }, .at_least = 9 },
+	};
+	struct store *s = open_store();
+
+	(void)state;
+	assert_int_equal(store_addresses_change(s, c, 3), 0);
+	assert_int_equal(c[0].address.epoch, 10);
+	assert_int_equal(c[2].address.epoch, 51);
+	assert_int_equal(epoch_of(s), 51);
+	c[2].at_least = STORE_EPOCH_MAX; /* the last one fails: the others did not happen */
+	assert_int_equal(store_addresses_change(s, c, 3), ERR_LIMIT);
+	assert_int_equal(epoch_of(s), 51);
+	store_close(s);
+}
+
 struct seen {
 	const uint64_t *epochs;
 	uint64_t highest;
@@ -404,6 +426,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_orders, start, stop),
 		cmocka_unit_test_setup_teardown(test_adoptions, start, stop),
+		cmocka_unit_test_setup_teardown(test_several, start, stop),
 		cmocka_unit_test_setup_teardown(test_all_or_nothing, start, stop),
 		cmocka_unit_test_setup_teardown(test_odd_rows, start, stop),
 		cmocka_unit_test_setup_teardown(test_paused, start, stop),

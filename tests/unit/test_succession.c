@@ -99,6 +99,21 @@ static void test_successor_speaks(void **state)
 	}
 }
 
+/* An end that is freed in the middle of its own rekey: the heir goes with it, once. */
+static void test_stopped_while_rekeying(void **state)
+{
+	(void)state;
+	for (int side = 0; side < 2; side++) {
+		struct ike_pair p;
+
+		pair_start(&p, 12);
+		pair_establish(&p);
+		assert_true(pair_do(&p, (enum pair_side)side, OP_REKEY_IKE));
+		assert_int_equal(pair_count_sas(&p, (enum pair_side)side), 2);
+		pair_stop(&p);
+	}
+}
+
 /* ---- IVs ---- */
 
 struct last_iv {
@@ -229,6 +244,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_successor_speaks),
+		cmocka_unit_test(test_stopped_while_rekeying),
 		cmocka_unit_test(test_ivs_rise),
 		cmocka_unit_test(test_replaced_are_bounded),
 	};

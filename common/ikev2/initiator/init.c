@@ -247,10 +247,9 @@ static bool take_notify(struct initiator *i, struct ike_sa *sa, uint64_t now_ms,
  */
 static void detect_nat(struct ike_sa *sa, const struct init_response *in)
 {
-	bool is_peer_behind_nat = in->has_nat_source && !in->is_nat_source_right;
-
+	sa->is_peer_behind_nat = in->has_nat_source && !in->is_nat_source_right;
 	sa->is_behind_nat = in->has_nat_destination && !in->is_nat_destination_right;
-	if (is_peer_behind_nat || sa->is_behind_nat) {
+	if (sa->is_peer_behind_nat || sa->is_behind_nat) {
 		sa->path.local.port = IKE_NATT_PORT;
 		sa->path.remote.port = IKE_NATT_PORT;
 	}

@@ -26,6 +26,7 @@ struct init_request {
 	struct bytes nat_source, nat_destination; /* of the first match, else empty */
 	bool has_nat_detection;
 	bool is_behind_nat; /* we are */
+	bool has_nat_source, is_nat_source_right;
 	bool has_fragmentation;
 	struct redirect_support redirect;
 };
@@ -40,6 +41,22 @@ static void check_nat(struct responder *r, const struct request *req, struct byt
 	if (natd_compute(r->core.crypto, req->header.spi_i, req->header.spi_r, &req->path->local,
 			 want) == 0)
 		out->is_behind_nat = !bytes_is_equal(data, (struct bytes){ want, sizeof(want) });
+}
+
+/*
+ * The source hashes, one for each address that the peer may have: if none is of the one that we
+ * see, a NAT is before the peer, or it wants ESP to be encapsulated.
+ */
+static void check_nat_source(struct responder *r, const struct request *req, struct bytes data,
+			     struct init_request *out)
+{
+	uint8_t want[NATD_SIZE];
+
+	out->has_nat_source = true;
+	if (natd_compute(r->core.crypto, req->header.spi_i, req->header.spi_r, &req->path->remote,
+			 want) == 0 &&
+	    bytes_is_equal(data, (struct bytes){ want, sizeof(want) }))
+		out->is_nat_source_right = true;
 }
 
 static void read_notify(struct responder *r, const struct request *req, struct bytes body,
@@ -57,6 +74,9 @@ static void read_notify(struct responder *r, const struct request *req, struct b
 		break;
 	case NOTIFY_NAT_DETECTION_DESTINATION_IP:
 		check_nat(r, req, n.data, out);
+		break;
+	case NOTIFY_NAT_DETECTION_SOURCE_IP:
+		check_nat_source(r, req, n.data, out);
 		break;
 	case NOTIFY_IKEV2_FRAGMENTATION_SUPPORTED:
 		out->has_fragmentation = r->conf.fragment_size > 0;
@@ -256,6 +276,7 @@ static void create(struct responder *r, uint64_t now_ms, const struct request *r
 	sa->is_redirectable = in->redirect.is_supported;
 	sa->redirected_from = in->redirect.from;
 	sa->is_behind_nat = in->is_behind_nat;
+	sa->is_peer_behind_nat = in->has_nat_source && !in->is_nat_source_right;
 	ike_sa_set_due(&r->core, sa, now_ms + REDIRECTED_DELAY_MS);
 	err = set_up(r, sa, req, in, &chosen);
 	if (err == ERR_VALUE) {

@@ -218,3 +218,9 @@ void responder_each_peer(const struct responder *r,
 {
 	core_each_peer(&r->core, visit, ctx);
 }
+
+size_t responder_each_sa(const struct responder *r, const struct sa_query *q, sa_visit *visit,
+			 void *ctx)
+{
+	return core_each_sa(&r->core, &r->conf.id, q, visit, ctx);
+}

@@ -3,6 +3,7 @@
 #define IKEV2_RESPONDER_RESPONDER_H
 
 #include "common/ikev2/responder/policy.h"
+#include "common/ikev2/session/sa_info.h"
 #include "common/ikev2/session/session.h"
 
 /*
@@ -119,5 +120,10 @@ uint64_t responder_counter(const struct responder *r, enum ike_counter counter);
 /* All established peers, in no particular order. */
 void responder_each_peer(const struct responder *r,
 			 void (*visit)(void *ctx, const struct peer_info *peer), void *ctx);
+
+/* A page of all IKE SAs, see sa_info.h. Returns how many were visited: below the limit, the last.
+ */
+size_t responder_each_sa(const struct responder *r, const struct sa_query *q, sa_visit *visit,
+			 void *ctx);
 
 #endif

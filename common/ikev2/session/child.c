@@ -63,6 +63,7 @@ int child_new(struct ike_core *c, struct ike_sa *sa, struct child **out)
 	child->id = (uint64_t)++c->next_child << 32 | child->spi_in;
 	child->sa = sa;
 	child->rekey_due_ms = child->over_due_ms = child->state_due_ms = NO_TIME;
+	child->installed_ms = NO_TIME;
 	while (*last != NULL)
 		last = &(*last)->next;
 	*last = child;
@@ -141,6 +142,7 @@ void child_install(struct ike_core *c, struct child *child, bool is_inbound_only
 void child_installed(struct ike_core *c, struct child *child, uint64_t now_ms)
 {
 	child->state = CHILD_INSTALLED;
+	child->installed_ms = now_ms;
 	child->state_due_ms = NO_TIME;
 	child_keys_wipe(&child->keys);
 	child_schedule(c, child, now_ms);

@@ -64,6 +64,7 @@ static uint16_t choose(struct ike_core *c, struct ike_sa *sa, struct making *m)
 	m->child->local = local;
 	m->child->remote = remote;
 	m->child->replaces = m->old != NULL ? m->old->id : 0;
+	m->child->why = m->old != NULL ? REKEY_PEER : REKEY_NONE;
 	return 0;
 }
 

@@ -55,6 +55,7 @@ static int reserve(struct ike_core *c, struct ike_sa *sa, struct task *task,
 	child->state = CHILD_RESERVED;
 	child->is_initiator = true;
 	child->replaces = old != NULL ? old->id : 0;
+	child->why = old != NULL ? old->wanted : REKEY_NONE;
 	fill_selectors(sa, task, old, child);
 	task->made = child->id;
 	*out = child;

@@ -43,10 +43,9 @@ void core_init(struct ike_core *c, const struct role *role, const struct session
 
 void core_clear(struct ike_core *c)
 {
-	struct ike_sa *sa, *next;
-
-	HASH_ITER(hh_spi, c->by_spi, sa, next)
-	ike_sa_free(c, sa);
+	/* One at a time: the heir of a rekey of ours goes with its predecessor's tasks. */
+	while (c->by_spi != NULL)
+		ike_sa_free(c, c->by_spi);
 	actions_free(c);
 	timers_free(&c->timers);
 	timers_free(&c->fragment_timers);
@@ -192,6 +191,7 @@ bool core_rekey_ike(struct ike_core *c, uint64_t now_ms, uint64_t spi)
 	if (sa == NULL)
 		return false;
 	sa->rekey_due_ms = NO_TIME;
+	sa->wanted = REKEY_OPERATOR;
 	task_add(c, sa, TASK_REKEY_IKE, 0);
 	return begin(c, sa, now_ms);
 }
@@ -205,6 +205,7 @@ static bool ask_for_child(struct ike_core *c, uint64_t now_ms, uint64_t child_id
 	if (child == NULL || child->state != CHILD_INSTALLED || child->sa->state != SA_ESTABLISHED)
 		return false;
 	child->rekey_due_ms = NO_TIME;
+	child->wanted = REKEY_OPERATOR;
 	task_add(c, child->sa, type, child_id);
 	return begin(c, child->sa, now_ms);
 }

@@ -65,9 +65,12 @@ void heir_inherit(struct ike_core *c, struct ike_sa *old, struct ike_sa *heir, u
 	heir->redirected_from = old->redirected_from;
 	heir->is_redirectable = old->is_redirectable;
 	heir->is_behind_nat = old->is_behind_nat;
+	heir->is_peer_behind_nat = old->is_peer_behind_nat;
 	heir->is_initial_contact = old->is_initial_contact;
 	heir->ref = old->ref;
 	heir->since_ms = old->since_ms;
+	heir->rekeyed_ms = now_ms;
+	heir->n_rekeys = old->n_rekeys + 1;
 	heir->sent_ms = old->sent_ms;
 	heir->moved_ms = old->moved_ms;
 	heir->has_moved = old->has_moved;

@@ -88,6 +88,7 @@ static int make_heir(struct ike_core *c, struct ike_sa *sa, uint64_t now_ms,
 	if (heir == NULL)
 		return ERR_NO_MEMORY;
 	heir->suite = *suite;
+	heir->why = REKEY_PEER;
 	if ((err = rng_fill(c->rng, nonce, sizeof(nonce))) == 0 &&
 	    (err = kex_generate(c->crypto, suite->kex->id, c->rng, &kex)) == 0 &&
 	    (err = kex_derive(kex, in->ke.value, &g_ir)) == 0)
@@ -157,6 +158,7 @@ int ike_rekey_write(struct ike_core *c, struct ike_sa *sa, struct task *task, ui
 	heir = heir_new(c, sa, true, 0, now_ms);
 	if (heir == NULL)
 		return ERR_NO_MEMORY;
+	heir->why = sa->wanted;
 	ike_sa_set_due(c, heir, NO_TIME); /* it goes with the task */
 	task->made = heir->own_spi;
 	if ((err = rng_fill(c->rng, task->nonce, sizeof(task->nonce))) != 0 ||

@@ -9,6 +9,7 @@
 #include "common/base/timers.h"
 #include "common/ikev2/keys.h"
 #include "common/ikev2/sa.h"
+#include "common/ikev2/session/sa_info.h"
 #include "common/ikev2/session/session.h"
 
 /*
@@ -106,6 +107,9 @@ struct child {
 	bool is_used_up;        /* enough went through it: a rekey was asked for */
 	bool is_redundant;      /* lost a collision: never to be sent on */
 	uint64_t replaces;      /* id, 0: none */
+	enum rekey_why why;     /* of that one's rekey */
+	enum rekey_why wanted;  /* why it is to be rekeyed by us */
+	uint64_t installed_ms;  /* NO_TIME: not yet */
 	uint64_t rekey_due_ms;
 	uint64_t over_due_ms; /* to be deleted if it is still there */
 	/*
@@ -161,6 +165,7 @@ struct ike_sa {
 	bool has_fragmentation;           /* both ends have said so (RFC 7383) */
 	struct reassembly *reassembly[2]; /* of a request, of a response; or NULL */
 	bool is_behind_nat; /* we are: then the peer's address is not followed, RFC 7296, 2.23 */
+	bool is_peer_behind_nat;
 
 	const struct policy_peer *peer; /* NULL before authentication */
 	struct id_body id;              /* of the peer; owned copy */
@@ -172,6 +177,10 @@ struct ike_sa {
 
 	uint64_t old_spi; /* HEIR: of the one that it may inherit from, ours */
 	uint64_t since_ms;
+	enum rekey_why why;    /* it took the place of another */
+	enum rekey_why wanted; /* why it is to be rekeyed by us */
+	uint64_t rekeyed_ms;   /* when it did, unless NONE */
+	unsigned int n_rekeys; /* of its predecessors */
 	uint64_t rekey_due_ms; /* NO_TIME: not by us, or under way */
 	uint64_t over_due_ms;
 	uint64_t heard_ms; /* last authentic sign of life */
@@ -298,6 +307,12 @@ void core_each_peer(const struct ike_core *c,
  * is then said first.
  */
 bool stranger_may_log(struct ike_core *c);
+
+/* ---- sa_info.c ---- */
+
+/* How many were visited. local_id is handed through; it may be NULL. */
+size_t core_each_sa(const struct ike_core *c, const struct id_body *local_id,
+		    const struct sa_query *q, sa_visit *visit, void *ctx);
 
 /* ---- receive.c ---- */
 

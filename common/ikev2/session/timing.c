@@ -137,6 +137,8 @@ static void run_child(struct ike_core *c, struct ike_sa *sa, struct child *child
 		task_add(c, sa, TASK_DELETE_CHILD, child->id);
 	} else if (child->rekey_due_ms <= now_ms) {
 		child->rekey_due_ms = NO_TIME;
+		if (child->wanted == REKEY_NONE)
+			child->wanted = REKEY_TIME;
 		task_add(c, sa, TASK_REKEY_CHILD, child->id);
 	}
 	if (child->state_due_ms <= now_ms)
@@ -145,11 +147,14 @@ static void run_child(struct ike_core *c, struct ike_sa *sa, struct child *child
 
 static void run_established(struct ike_core *c, struct ike_sa *sa, uint64_t now_ms)
 {
-	struct child *next;
+	struct child *child = sa->children;
 
-	for (struct child *child = sa->children; child != NULL; child = next) {
-		next = child->next;
+	/* The next one may go too, to make room: those behind it are due again at once. */
+	while (child != NULL) {
+		uint64_t next = child->next != NULL ? child->next->id : 0;
+
 		run_child(c, sa, child, now_ms);
+		child = child_find(c, next);
 	}
 	if (sa->over_due_ms <= now_ms) {
 		struct task *task = task_add(c, sa, TASK_DELETE_IKE, 0);
@@ -160,6 +165,8 @@ static void run_established(struct ike_core *c, struct ike_sa *sa, uint64_t now_
 			task->reason = REASON_EXPIRED;
 	} else if (sa->rekey_due_ms <= now_ms) {
 		sa->rekey_due_ms = NO_TIME;
+		if (sa->wanted == REKEY_NONE)
+			sa->wanted = REKEY_TIME;
 		task_add(c, sa, TASK_REKEY_IKE, 0);
 	}
 	if (sa->current == NULL && sa->tasks == NULL && liveness_due(c, sa) <= now_ms)
@@ -210,8 +217,13 @@ void core_child_usage(struct ike_core *c, uint64_t now_ms, uint64_t child_id,
 	conn = child->sa->peer->connection;
 	octets = stats->octets_in > stats->octets_out ? stats->octets_in : stats->octets_out;
 	packets = stats->packets_in > stats->seq_out ? stats->packets_in : stats->seq_out;
-	if (packets < SEQUENCE_LIMIT && (conn->rekey_octets == 0 || octets < conn->rekey_octets) &&
-	    (conn->rekey_packets == 0 || packets < conn->rekey_packets))
+	if (conn->rekey_octets != 0 && octets >= conn->rekey_octets)
+		child->wanted = REKEY_OCTETS;
+	else if (conn->rekey_packets != 0 && packets >= conn->rekey_packets)
+		child->wanted = REKEY_PACKETS;
+	else if (packets >= SEQUENCE_LIMIT)
+		child->wanted = REKEY_SEQUENCE;
+	else
 		return;
 	child->is_used_up = true;
 	child->rekey_due_ms = now_ms;

@@ -13,7 +13,7 @@ from lib import layout, tools
 from lib.topology import Topology, exit_on_signals
 from lib.waypost import Cluster
 
-LOGS = tools.SOURCE / "build" / "logs" / "net"
+LOGS = tools.SOURCE / "build" / "logs"
 FAILED = pytest.StashKey[bool]()
 
 
@@ -32,7 +32,7 @@ def log_folder(request):
     """Of a test, empty; skips the test if it is not run as root."""
     if os.geteuid() != 0:
         pytest.skip("not root: network namespaces need it (sudo make check-net)")
-    target = LOGS / re.sub(r"\W+", "-", request.node.name).strip("-")
+    target = LOGS / request.path.parent.name / re.sub(r"\W+", "-", request.node.name).strip("-")
     shutil.rmtree(target, ignore_errors=True)
     return target
 
@@ -50,7 +50,7 @@ def build_cluster(net, peers, edits):
 
 @pytest.fixture
 def net(request):
-    """An empty topology. What its hosts logged stays in build/logs/net/TEST if the test fails."""
+    """An empty topology. What its hosts logged stays in build/logs/FOLDER/TEST if the test fails."""
     target = log_folder(request)
     with Topology() as topology:
         yield topology
