@@ -51,7 +51,7 @@ struct sim {
 	size_t n_addresses;
 	struct ip addresses[SIM_ADDRESSES_MAX];
 	struct ip witness;
-	struct host hosts[SIM_MEMBERS_MAX];
+	struct host hosts[SIM_MEMBERS_MAX + 1]; /* the last is the director's place, empty */
 	struct conn conns[SIM_CONNS_MAX];
 	uint64_t next_conn;
 	uint32_t next_gen;
