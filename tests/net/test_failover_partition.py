@@ -126,6 +126,23 @@ def cut_from_everybody(cluster):
     failover.assert_epochs_rise(watching, ADDRESS)
 
 
+def healed_without_director(cluster):
+    """Nobody orders anything: the claim notice alone makes the older one yield."""
+    watching = failover.watch(cluster)
+    start = now_us()
+    cluster.net.part(cluster.net.hosts[VICTIM], others_than(cluster, VICTIM))
+    newer = watching.wait_answer(ADDRESS, start, DEADLINE_S, besides=VICTIM).who
+    cluster.wait_address(ADDRESS, owner=newer, state="owned")
+    cluster.kill_director()
+    healed = now_us()
+    cluster.net.heal()
+    yields_within_a_notice(cluster, watching, healed, newer)
+    cluster.start_director()
+    cluster.wait_home()
+    failover.assert_epochs_unique(watching)
+    failover.assert_epochs_rise(watching, ADDRESS)
+
+
 def deaf_to_everybody(cluster):
     """It hears nothing and is heard by all: it is of no use, but not dead. One holder at the end."""
     watching = failover.watch(cluster, kinds="a")
@@ -185,7 +202,13 @@ def test_partitions_from_the_director(in_parallel):
 
 
 def test_partitions_from_everybody(in_parallel):
-    cases = (cut_from_everybody, deaf_to_everybody, mute_to_everybody, halves)
+    cases = (
+        cut_from_everybody,
+        healed_without_director,
+        deaf_to_everybody,
+        mute_to_everybody,
+        halves,
+    )
     in_parallel(
         {case.__name__: case for case in cases}, edits={"director": failover.failover()}
     )

@@ -14,16 +14,40 @@ from lib.wait import wait_for
 
 ROUNDS = int(os.environ.get("FAILOVER_ROUNDS", "4"))
 SEED = int(os.environ.get("FAILOVER_SEED", "0")) or random.randrange(1, 1 << 32)
+DOUBLED_US = 1500000  # a second between notices, and what a busy machine adds
 DEADLINE_S = 40  # a director that starts, hold-down, and what else adds up
 
 
-class Faults:
-    """Each breaks something and returns what mends it."""
+class Safety:
+    """What must hold whatever happens."""
 
     def __init__(self, cluster):
         self.cluster = cluster
         self.net = cluster.net
         self.hosts = cluster.net.hosts
+        self.unheard = set()  # neither hear nor run: what they hold is nobody's fault
+        self.doubled = {}  # address -> since when two that can hear each other hold it
+
+    def check_safety(self):
+        """No two that run and hear each other hold an address for longer than a notice interval."""
+        for member in layout.MEMBERS:
+            address = layout.home_address(member)
+            holders = set(self.cluster.holders(address)) - self.unheard
+            if len(holders) < 2:
+                self.doubled.pop(address, None)
+                continue
+            since = self.doubled.setdefault(address, now_us())
+            assert now_us() - since < DOUBLED_US, f"{address} is held by {holders}"
+
+    def go_on(self, seconds):
+        """For that long; what the kernels hold is asked for all the time."""
+        end = now_us() + seconds * 1000000
+        while now_us() < end:
+            self.check_safety()
+
+
+class Faults(Safety):
+    """Each breaks something and returns what mends it."""
 
     def power_cut(self, member):
         self.cluster.cut_power(member)
@@ -38,12 +62,24 @@ class Faults:
         return lambda: self.cluster.revive(member)
 
     def both_hung(self, member):
+        self.unheard.add(member)
         self.cluster.hang(member, "main", "keeper")
-        return lambda: self.cluster.revive(member)
+
+        def mend():
+            self.cluster.revive(member)
+            self.unheard.discard(member)
+
+        return mend
 
     def cut_off(self, member):
+        self.unheard.add(member)
         self.net.cut_off(self.hosts[member])
-        return lambda: self.net.reconnect(self.hosts[member])
+
+        def mend():
+            self.net.reconnect(self.hosts[member])
+            self.unheard.discard(member)
+
+        return mend
 
     def without_director(self, member):
         self.net.part(self.hosts[member], self.hosts["director"])
@@ -60,14 +96,6 @@ class Faults:
         return self.cluster.start_director
 
 
-def watch_for(cluster, seconds):
-    """Let it go on for that long; what the kernels hold is asked for all the time."""
-    end = now_us() + seconds * 1000000
-    while now_us() < end:
-        for member in layout.MEMBERS:
-            cluster.holders(layout.home_address(member))
-
-
 def test_random_faults(make_cluster):
     print(f"FAILOVER_SEED={SEED}")
     draw = random.Random(SEED)
@@ -82,12 +110,14 @@ def test_random_faults(make_cluster):
         repairs = []
         for kind, member in zip(chosen, members):
             repairs.append(getattr(faults, kind)(member))
-            watch_for(cluster, draw.uniform(0, 1))
-        watch_for(cluster, draw.choice((0.2, 1, 3, 6)))
+            faults.go_on(draw.uniform(0, 1))
+        faults.go_on(draw.choice((0.2, 1, 3, 6)))
         draw.shuffle(repairs)
         # The director first, or nobody can be seen to be back.
         for repair in sorted(repairs, key=lambda repair: repair != cluster.start_director):
             repair()
+            faults.go_on(0.2)
+        faults.go_on(1.5)
         cluster.wait_home(DEADLINE_S)
         for member in layout.MEMBERS:
             watching.wait_answerer(layout.home_address(member), member)
