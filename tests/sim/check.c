@@ -130,6 +130,7 @@ static void check_silence(struct sim *s, size_t host)
 {
 	struct host *h = &s->hosts[host];
 	uint64_t slack = SILENCE_SLACK_MS + 3ull * h->lag_ms;
+	uint64_t silent_ms = s->now - h->silent_from + KEEPER_SILENCE_MS;
 
 	if (h->silent_from == SIM_NEVER || s->now <= h->silent_from + slack ||
 	    !sim_is_running(s, SIM_KEEPER, host))
@@ -142,9 +143,7 @@ static void check_silence(struct sim *s, size_t host)
 			    s, "keeper's watch",
 			    "main of %s has been silent for %llu ms, its keeper runs and %s is "
 			    "still there",
-			    h->name,
-			    (unsigned long long)(s->now - h->silent_from + KEEPER_SILENCE_MS),
-			    sim_text(s, a));
+			    h->name, (unsigned long long)silent_ms, sim_text(s, a));
 	}
 }
 
