@@ -192,7 +192,8 @@ static void hit_director(struct sim *s, enum kind kind)
 		store_copy(s);
 		break;
 	case FAULT_WALL:
-		d->wall_s += (int64_t)draw(&s->chaos, 4000) - 2000;
+		/* Behind a store that was restored the clock does not go back. */
+		d->wall_s += (int64_t)draw(&s->chaos, 4000) - (d->is_restored ? 0 : 2000);
 		break;
 	default:
 		break;

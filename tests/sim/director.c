@@ -222,6 +222,7 @@ void director_begin(struct sim *s, size_t copy)
 		return;
 	if (copy < d->n_copies) {
 		d->store = d->copies[copy];
+		d->is_restored = true;
 		/* Whoever restores a copy has a clock that did not go back: see the README. */
 		if (director_wall_s(s) <= d->max_given)
 			d->wall_s += (int64_t)(d->max_given - director_wall_s(s)) + 1;

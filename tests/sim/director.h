@@ -39,6 +39,7 @@ struct director {
 	struct store_content copies[SIM_COPIES_MAX];
 	size_t n_copies;
 	int64_t wall_s;       /* what the wall clock is ahead of SIM_WALL_S + now */
+	bool is_restored;     /* has ever started with a copy */
 	uint64_t epoch_floor; /* its wall clock when it started */
 	uint64_t max_given;
 };
