@@ -28,7 +28,11 @@ static bool step_holder(struct coordinator *c, struct coord_address *a)
 	if (member == COORDINATOR_NONE)
 		return false;
 	if (!coord_is_live(c, member)) {
-		coord_forget_holder(a);
+		/* What an owner's hello said of its own address counts as long as its connection.
+		 */
+		if (a->owner != member || !is_lasting ||
+		    registry_get(c->registry, member)->session == 0)
+			coord_forget_holder(a);
 		return false;
 	}
 	if (a->owner == member && (is_lasting || a->holder.epoch == a->epoch) &&

@@ -287,6 +287,31 @@ static void test_restored_store(void **state)
 	assert_int_equal(cluster_last(COORDINATOR_CLAIM, NOBODY)->epoch, 8501);
 }
 
+/* The store fails just then, and the member, which said it once, is silent for a while. */
+static void test_restored_store_fails(void **state)
+{
+	const struct ip ip = cluster_ip(1);
+
+	(void)state;
+	be_held();
+	world.members[1].held[1] = 8001;
+	world.members[1].max_epoch = 8500;
+	world.store = WORLD_STORE_FAILS;
+	cluster_start();
+	for (size_t i = 0; i < 3; i++)
+		cluster_join(i);
+	world.members[1].is_beating = false;
+	cluster_run(1000);
+	assert_false(coordinator_is_served(world.coordinator, 1, &ip));
+	world.store = WORLD_STORES;
+	world.members[1].is_beating = true;
+	cluster_run(2500);
+	cluster_expect_owner(1, 1);
+	assert_true(coordinator_is_served(world.coordinator, 1, &ip));
+	assert_int_equal(world.records[1].epoch, 8001);
+	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 0);
+}
+
 /* ---- in the middle of something ---- */
 
 /* Killed between "stored" and "ordered": the successor does not know, the owner is dead. */
@@ -484,6 +509,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_restart_two_have_it, start, stop),
 		cmocka_unit_test_setup_teardown(test_restart_stray, start, stop),
 		cmocka_unit_test_setup_teardown(test_restored_store, start, stop),
+		cmocka_unit_test_setup_teardown(test_restored_store_fails, start, stop),
 		cmocka_unit_test_setup_teardown(test_restart_before_order, start, stop),
 		cmocka_unit_test_setup_teardown(test_restart_while_claiming, start, stop),
 		cmocka_unit_test_setup_teardown(test_restart_old_owner_has_it, start, stop),
