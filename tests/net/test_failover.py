@@ -67,7 +67,7 @@ def test_address_peer_and_traffic_survive(make_cluster, how, limit_ms):
     assert cluster.holders(address) == [line.successor]
     for other in set(layout.MEMBERS) - {victim}:
         assert cluster.holders(layout.home_address(other)) == [other]
-        assert not watching.answers(layout.home_address(other), died)
+        assert not watching.answers(layout.home_address(other), died, besides=other)
     failover.assert_epochs_unique(watching)
     failover.assert_epochs_rise(watching, address)
     assert any(what.endswith("-> down") for what, _ in cluster.events(victim))
