@@ -9,7 +9,7 @@
 /*
  *   failover --seed N [--trace]      one seed
  *   failover --seeds FROM:COUNT      many
- *   failover --seconds S [--seeds FROM:COUNT]   as many as fit, but at least COUNT
+ *   failover --seconds S [--seeds FROM:COUNT[:MOST]]    as many as fit, at least COUNT
  *   failover --seeds FROM:COUNT --first         up to the first that fails
  *   failover --scenarios [NAME...] [--trace]    those with a script
  */
@@ -107,7 +107,7 @@ int main(int argc, char **argv)
 		{ "scenarios", no_argument, NULL, 'c' },
 		{ NULL, 0, NULL, 0 },
 	};
-	unsigned long long from = 1, count = 1;
+	unsigned long long from = 1, count = 1, most = UINT64_MAX;
 	double seconds = 0;
 	bool is_tracing = false, is_first = false, is_scripted = false;
 	struct totals totals = { 0 };
@@ -118,7 +118,8 @@ int main(int argc, char **argv)
 	while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
 		if (option == 's')
 			from = strtoull(optarg, NULL, 10);
-		else if (option == 'n' && sscanf(optarg, "%llu:%llu", &from, &count) == 2)
+		else if (option == 'n' &&
+			 sscanf(optarg, "%llu:%llu:%llu", &from, &count, &most) >= 2)
 			;
 		else if (option == 't')
 			seconds = strtod(optarg, NULL);
@@ -134,7 +135,7 @@ int main(int argc, char **argv)
 	if (is_scripted)
 		return run_scenarios(argv + optind, is_tracing);
 	clock_gettime(CLOCK_MONOTONIC, &start);
-	for (uint64_t i = 0; i < count || seconds_since(&start) < seconds; i++) {
+	for (uint64_t i = 0; i < most && (i < count || seconds_since(&start) < seconds); i++) {
 		run_seed(from + i, is_tracing, &totals);
 		if (is_first && totals.failed > 0)
 			break;
