@@ -55,7 +55,7 @@ static int make_room(struct coordinator *c)
 
 	if (c->n == COORDINATOR_ADDRESSES_MAX)
 		return ERR_LIMIT;
-	if (c->n < c->cap)
+	if (c->addresses != NULL && c->n < c->cap)
 		return 0;
 	addresses = realloc(c->addresses, cap * sizeof(*addresses));
 	if (addresses == NULL)

@@ -32,8 +32,10 @@ int init_make_kex(struct initiator *i, struct ike_sa *sa, uint16_t wanted)
 	int err;
 
 	for (size_t k = 0; group == NULL && k < i->conf.n_suites; k++) {
-		if (i->conf.suites[k].kex->id == wanted)
-			group = i->conf.suites[k].kex;
+		const struct kex_group *offered = i->conf.suites[k].kex;
+
+		if (offered != NULL && offered->id == wanted)
+			group = offered;
 	}
 	if (group == NULL)
 		return ERR_NOT_FOUND;

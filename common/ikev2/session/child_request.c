@@ -72,7 +72,7 @@ int child_request_write(struct ike_core *c, struct ike_sa *sa, struct task *task
 	uint8_t spi[4];
 	int err;
 
-	if (sa->state != SA_ESTABLISHED ||
+	if (conn == NULL || sa->state != SA_ESTABLISHED ||
 	    (task->type == TASK_REKEY_CHILD && (old == NULL || old->state != CHILD_INSTALLED)))
 		return ERR_NOT_FOUND;
 	if (old != NULL && old->unconfirmed_until_ms > now_ms)
