@@ -86,7 +86,7 @@ soak:
 	+@for variant in asan release; do \
 		for round in $$(seq $(SOAK_ROUNDS)); do \
 			echo "== $$variant, round $$round of $(SOAK_ROUNDS)"; \
-			$(SUBMAKE) VARIANT=$$variant check-net || exit 1; \
+			FAILOVER_SEED=$$(date +%s) $(SUBMAKE) VARIANT=$$variant check-net || exit 1; \
 		done; \
 	done
 

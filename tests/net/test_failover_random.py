@@ -13,7 +13,8 @@ from lib.addrwatch import now_us
 from lib.wait import wait_for
 
 ROUNDS = int(os.environ.get("FAILOVER_ROUNDS", "4"))
-SEED = int(os.environ.get("FAILOVER_SEED", "0")) or random.randrange(1, 1 << 32)
+# The same at each run of "make check", so that a failure means a change; others in "make soak".
+SEED = int(os.environ.get("FAILOVER_SEED", "1"))
 DOUBLED_US = 1500000  # a second between notices, and what a busy machine adds
 DEADLINE_S = 40  # a director that starts, hold-down, and what else adds up
 
