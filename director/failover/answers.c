@@ -161,6 +161,10 @@ void coordinator_released(struct coordinator *c, uint64_t now_ms, size_t member,
 	else
 		snprintf(why, sizeof(why), "%s released it as ordered: %s", coord_name(c, member),
 			 m->why);
+	/* Why it cannot serve comes with its next heartbeat: until then nothing moves back to it.
+	 */
+	if (id == 0 && c->members[member].able_since_ms != COORD_NEVER)
+		c->members[member].able_since_ms = c->now_ms;
 	/* An answer to an order that was given up says nothing of what it was given since. */
 	if (id == 0 || a->state != ADDRESS_OWNED || a->owner != member)
 		coord_let_go(c, a, member, why);

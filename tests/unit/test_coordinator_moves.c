@@ -81,6 +81,24 @@ static void test_failback_is_interrupted(void **state)
 	cluster_expect_owner(1, 1);
 }
 
+/* It lets go before its heartbeat says why: nothing moves back to it in between. */
+static void test_no_failback_to_who_let_go(void **state)
+{
+	(void)state;
+	cluster_begin(4);
+	cluster_run(70000); /* longer than the hold-down */
+	cluster_released(1, 1, 0);
+	cluster_pump();
+	cluster_run(50);
+	assert_int_not_equal(cluster_address(1)->owner, 1);
+	assert_int_equal(cluster_address(1)->state, ADDRESS_OWNED);
+	assert_null(cluster_event("192.0.2.22", "moving home", ""));
+	cluster_run(59000);
+	assert_int_not_equal(cluster_address(1)->owner, 1);
+	cluster_run(1500);
+	cluster_expect_owner(1, 1);
+}
+
 static void test_failback_manual(void **state)
 {
 	size_t successor;
@@ -477,6 +495,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_failback, start, stop),
 		cmocka_unit_test_setup_teardown(test_failback_is_interrupted, start, stop),
+		cmocka_unit_test_setup_teardown(test_no_failback_to_who_let_go, start, stop),
 		cmocka_unit_test_setup_teardown(test_failback_manual, start, stop),
 		cmocka_unit_test_setup_teardown(test_failback_is_refused, start, stop),
 		cmocka_unit_test_setup_teardown(test_release_is_not_answered, start, stop),
