@@ -31,7 +31,7 @@ INTEROP_TIMEOUT_S = 360
 FAILOVER_SECONDS = 120
 FAILOVER_SEEDS_MIN = 1000
 # The same seeds at each run, so that a failure means a change: new ones are for "make soak".
-FAILOVER_SEEDS_MOST = 16000
+FAILOVER_SEEDS_MOST = 10000
 TAIL_LINES = 30
 
 
