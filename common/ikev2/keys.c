@@ -99,6 +99,24 @@ int ike_keys_rekey(struct crypto *c, enum prf_id old_prf, struct bytes old_sk_d,
 	return err;
 }
 
+int ike_keys_resume(struct crypto *c, struct bytes ticket_sk_d, const struct ike_suite *suite,
+		    struct bytes ni, struct bytes nr, uint64_t spi_i, uint64_t spi_r,
+		    struct ike_keys *out)
+{
+	static const char label[] = "Resumption"; /* without terminator */
+	const struct bytes parts[] = { { (const uint8_t *)label, sizeof(label) - 1 }, ni, nr };
+	AUTO_KEY skeyseed = { .len = prf_size(suite->prf->id) };
+	struct seed seed;
+	int err = seed_make(&seed, ni, nr, spi_i, spi_r);
+
+	if (err == 0)
+		err = prf_compute(c, suite->prf->id, ticket_sk_d, parts,
+				  sizeof(parts) / sizeof(parts[0]), skeyseed.data);
+	if (err == 0)
+		err = keys_expand(c, suite, key_bytes(&skeyseed), seed.all, out);
+	return err;
+}
+
 int child_keys_derive(struct crypto *c, enum prf_id prf, struct bytes sk_d,
 		      const struct esp_suite *suite, struct bytes g_ir, struct bytes ni,
 		      struct bytes nr, struct child_keys *out)
@@ -143,5 +161,21 @@ int auth_psk_compute(struct crypto *c, enum prf_id prf, struct bytes psk, struct
 	if (err == 0)
 		err = prf_compute(c, prf, key_bytes(&inner), parts,
 				  sizeof(parts) / sizeof(parts[0]), out);
+	return err;
+}
+
+int auth_resume_compute(struct crypto *c, enum prf_id prf, enum auth_form form,
+			struct bytes message, struct bytes nonce, struct bytes sk_p,
+			struct bytes id_body, uint8_t *out)
+{
+	AUTO_KEY id_mac = { .len = prf_size(prf) };
+	const struct bytes parts[] = { message, nonce, key_bytes(&id_mac) };
+	int err;
+
+	if (form == AUTH_FORM_SHORT)
+		return prf_compute(c, prf, sk_p, &message, 1, out);
+	err = prf_compute(c, prf, sk_p, &id_body, 1, id_mac.data);
+	if (err == 0)
+		err = prf_compute(c, prf, sk_p, parts, sizeof(parts) / sizeof(parts[0]), out);
 	return err;
 }

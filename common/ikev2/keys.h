@@ -38,6 +38,14 @@ MUST_USE int ike_keys_rekey(struct crypto *c, enum prf_id old_prf, struct bytes 
 			    struct ike_keys *out);
 
 /*
+ * The same for an IKE SA that is resumed with a ticket (RFC 5723, 5.1): SKEYSEED = prf(SK_d (of the
+ * ticket), "Resumption" | Ni | Nr), suite that of the ticket.
+ */
+MUST_USE int ike_keys_resume(struct crypto *c, struct bytes ticket_sk_d,
+			     const struct ike_suite *suite, struct bytes ni, struct bytes nr,
+			     uint64_t spi_i, uint64_t spi_r, struct ike_keys *out);
+
+/*
  * KEYMAT = prf+(SK_d, [g^ir(new)] | Ni | Nr), prf that of the IKE SA. g_ir empty if the exchange
  * had no KE.
  */
@@ -57,5 +65,18 @@ void child_keys_wipe(struct child_keys *k);
 MUST_USE int auth_psk_compute(struct crypto *c, enum prf_id prf, struct bytes psk,
 			      struct bytes message, struct bytes nonce, struct bytes sk_p,
 			      struct bytes id_body, uint8_t *out);
+
+/*
+ * AUTH data of a resumed IKE SA (RFC 5723, 5.1), both forms that are seen: prf(SK_p, message |
+ * nonce | prf(SK_p, IDx')) as the RFC has it, and prf(SK_p, message) as libreswan does. message is
+ * the sender's IKE_SESSION_RESUME message; all else as above.
+ */
+enum auth_form {
+	AUTH_FORM_RFC,
+	AUTH_FORM_SHORT,
+};
+MUST_USE int auth_resume_compute(struct crypto *c, enum prf_id prf, enum auth_form form,
+				 struct bytes message, struct bytes nonce, struct bytes sk_p,
+				 struct bytes id_body, uint8_t *out);
 
 #endif

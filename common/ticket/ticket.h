@@ -15,10 +15,11 @@
  *   version (1) = 1 | reserved (3) = 0 | key id (8) | salt (32) | AES-256-GCM {fields, padding,
  * tag}
  *
- * The key of each ticket is HMAC-SHA2-256(ring key, "waypost ticket 1" | salt), with the salt drawn
- * anew each time: no pair of key and IV ever comes twice, whichever members seal under one ring key
- * (RFC 6027, 3.7.1). What is in front of the ciphertext is authenticated with it. Padding to a
- * multiple of 64 octets keeps the length of the identity from showing.
+ * Each ticket has a key of its own, the first octets of HMAC-SHA2-512(ring key, "waypost ticket 1"
+ * | salt), with the salt drawn anew each time: no pair of key and IV ever comes twice, whichever
+ * members seal under one ring key (RFC 6027, 3.7.1). What is in front of the ciphertext is
+ * authenticated with it. Padding to a multiple of 64 octets keeps the length of the identity from
+ * showing.
  */
 #define TICKET_ID_SIZE  32 /* the salt: what tells one ticket from all others */
 #define TICKET_MIN_SIZE (1 + 3 + 8 + TICKET_ID_SIZE + 16)

@@ -252,7 +252,6 @@ static void test_key_schedule(void **state)
 	}
 }
 
-/* Nonces have 256 octets at most (RFC 7296, 3.9); beyond that nothing is derived. */
 /* RFC 7296, 2.18: SKEYSEED from the old SK_d with the old prf, all else with the new suite. */
 static void test_rekeyed_schedule(void **state)
 {
@@ -282,6 +281,97 @@ static void test_rekeyed_schedule(void **state)
 	ike_keys_wipe(&keys);
 }
 
+/* RFC 5723, 5.1, resuming the SA of the first row of keys_cases; two independent HMAC libraries. */
+#define RESUME_NI     "202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f"
+#define RESUME_NR     "a0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3b4b5b6b7b8b9babbbcbdbebf"
+#define RESUME_TICKET "TICKET-0123456789abcdef"
+#define RESUME_MESSAGE_1                                                                  \
+	"0102030405060708 0000000000000000 28202608 00000000 0000005f 29000024" RESUME_NI \
+	"0000001f 0000401d 5449434b45542d30313233343536373839616263646566"
+#define RESUME_MESSAGE_2 \
+	"0102030405060708 1112131415161718 28202620 00000000 00000040 00000024" RESUME_NR
+
+static const struct resumed_auth_case {
+	const char *name;
+	enum auth_form form;
+	bool is_initiator;
+	const char *id; /* FQDN */
+	const char *auth;
+} resumed_auth_cases[] = {
+	{ "RFC form, initiator", AUTH_FORM_RFC, true, "client.example",
+	  "dd4ee50a1209abd063b69729e9f7477219b142e1aee80d5b05c9ca7314b09344" },
+	{ "RFC form, responder", AUTH_FORM_RFC, false, "gw.example",
+	  "fb252c8edff4790c8141b53f28cb26e8a7f40180c3b37710ce93dedc3d68918f" },
+	{ "short form, initiator", AUTH_FORM_SHORT, true, "client.example",
+	  "a312a5745aed117223ce00db676677e85a8a1f58f13e4362dfc4eda1eabfc5ef" },
+	{ "short form, responder", AUTH_FORM_SHORT, false, "gw.example",
+	  "e5410e1bd76ea6d2b9ea9c4b1d5239620a2e57b4b48a700d3c227c8516c9e28c" },
+};
+
+static void resume(struct ike_keys *out)
+{
+	struct inputs in = inputs_of("aes256gcm16-prfsha256-x25519");
+	struct octets ni = octets_from_hex(RESUME_NI), nr = octets_from_hex(RESUME_NR);
+	struct ike_keys old;
+
+	assert_int_equal(derive(&in, &old), 0);
+	assert_int_equal(ike_keys_resume(crypto, key_bytes(&old.d), &in.suite, octets_bytes(&ni),
+					 octets_bytes(&nr), 0x0102030405060708, 0x1112131415161718,
+					 out),
+			 0);
+	ike_keys_wipe(&old);
+}
+
+static void test_resumed_schedule(void **state)
+{
+	struct ike_keys k;
+
+	(void)state;
+	resume(&k);
+	octets_expect("resumed", "SK_d", key_bytes(&k.d),
+		      "385ce7885c71de74a09eb87b0c46da121e35a8630813fee899da5bbbb508041c");
+	octets_expect("resumed", "SK_ei", key_bytes(&k.ei),
+		      "0c86d70706aa93671b829e3e197c69456cbb7197d447f9869e0cda0911d3256e25ee165d");
+	octets_expect("resumed", "SK_er", key_bytes(&k.er),
+		      "5e05313affb0d0d6bff3b09530988d559703c44426c2ad2dc8f28d9b96e7477756accb7e");
+	octets_expect("resumed", "SK_pi", key_bytes(&k.pi),
+		      "6bf552fc191b887a9074010144114a7c8c863d6f779727212733f2a88f929e11");
+	octets_expect("resumed", "SK_pr", key_bytes(&k.pr),
+		      "733cfba654fb87057dd0e56dbd5677916b54efe9c1029c92a6d2e1d73816a94b");
+	ike_keys_wipe(&k);
+}
+
+static void test_resumed_auth(void **state)
+{
+	struct octets m1 = octets_from_hex(RESUME_MESSAGE_1),
+		      m2 = octets_from_hex(RESUME_MESSAGE_2), ni = octets_from_hex(RESUME_NI),
+		      nr = octets_from_hex(RESUME_NR);
+	struct ike_keys k;
+
+	(void)state;
+	assert_int_equal(m1.len, 95);
+	assert_int_equal(m2.len, 64);
+	assert_memory_equal(m1.data + m1.len - strlen(RESUME_TICKET), RESUME_TICKET,
+			    strlen(RESUME_TICKET));
+	resume(&k);
+	for (size_t i = 0; i < LEN(resumed_auth_cases); i++) {
+		const struct resumed_auth_case *c = &resumed_auth_cases[i];
+		uint8_t id[64] = { 2 /* FQDN */ }, out[PRF_MAX_SIZE];
+
+		memcpy(id + 4, c->id, strlen(c->id));
+		value_expect(c->name, "result",
+			     auth_resume_compute(crypto, PRF_HMAC_SHA2_256, c->form,
+						 octets_bytes(c->is_initiator ? &m1 : &m2),
+						 octets_bytes(c->is_initiator ? &nr : &ni),
+						 key_bytes(c->is_initiator ? &k.pi : &k.pr),
+						 (struct bytes){ id, 4 + strlen(c->id) }, out),
+			     0);
+		octets_expect(c->name, "AUTH", (struct bytes){ out, 32 }, c->auth);
+	}
+	ike_keys_wipe(&k);
+}
+
+/* Nonces have 256 octets at most (RFC 7296, 3.9); beyond that nothing is derived. */
 static void test_nonce_limit(void **state)
 {
 	struct inputs in = inputs_of("aes256gcm16-prfsha256-x25519");
@@ -401,6 +491,8 @@ int main(void)
 		cmocka_unit_test_teardown(test_formulas, teardown),
 		cmocka_unit_test_teardown(test_key_schedule, teardown),
 		cmocka_unit_test_teardown(test_rekeyed_schedule, teardown),
+		cmocka_unit_test_teardown(test_resumed_schedule, teardown),
+		cmocka_unit_test_teardown(test_resumed_auth, teardown),
 		cmocka_unit_test_teardown(test_nonce_limit, teardown),
 		cmocka_unit_test_teardown(test_messages, teardown),
 		cmocka_unit_test_teardown(test_psk_inner_key, teardown),
