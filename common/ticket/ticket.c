@@ -156,6 +156,14 @@ static int read_fields(struct rd *r, struct ticket *t)
 	return rd_finish(r);
 }
 
+void ledger_add(struct redirect_ledger *l, uint64_t now_s)
+{
+	memmove(&l->times_s[1], &l->times_s[0], sizeof(l->times_s) - sizeof(l->times_s[0]));
+	l->times_s[0] = now_s;
+	if (l->count < UINT8_MAX)
+		l->count++;
+}
+
 /* ---- sealing ---- */
 
 void ticket_wipe(struct ticket *t)

@@ -32,6 +32,9 @@ struct redirect_ledger {
 	uint64_t times_s[TICKET_REDIRECTS_MAX]; /* of the last ones, newest first; 0: none */
 };
 
+/* It was redirected now. */
+void ledger_add(struct redirect_ledger *l, uint64_t now_s);
+
 /* Times are seconds since 1970. */
 struct ticket {
 	uint8_t id[TICKET_ID_SIZE]; /* drawn when it is sealed */

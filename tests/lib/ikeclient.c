@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/lib/ikeclient.h"
+#include "tests/lib/ikeclient_internal.h"
 
 #include <stdlib.h>
 
@@ -70,7 +71,7 @@ static void put_redirected_from(struct payload_writer *p, const struct ip *ip)
 	payload_close(p);
 }
 
-static void put_init_notifies(struct ikeclient *c, struct payload_writer *p)
+void ikeclient_put_notifies(struct ikeclient *c, struct payload_writer *p)
 {
 	uint8_t hash[NATD_SIZE];
 
@@ -110,14 +111,14 @@ struct bytes ikeclient_init_request(struct ikeclient *c)
 	ke_encode(&w, &ke);
 	payload_close(&p);
 	payload_put(&p, PAYLOAD_NONCE, (struct bytes){ c->ni, sizeof(c->ni) });
-	put_init_notifies(c, &p);
+	ikeclient_put_notifies(c, &p);
 	message_close(&p);
 	require(wr_finish(&w, &out) == 0);
 	c->message1_len = out.len;
 	return out;
 }
 
-static int take_notify(struct ikeclient *c, struct bytes body)
+int ikeclient_take_notify(struct ikeclient *c, struct bytes body)
 {
 	struct notify n;
 	int err = notify_decode(body, &n);
@@ -190,7 +191,7 @@ int ikeclient_take_init(struct ikeclient *c, struct bytes message)
 		return err;
 	if (h.spi_r == 0)
 		return list.n == 1 && list.items[0].type == PAYLOAD_NOTIFY
-			   ? take_notify(c, list.items[0].body)
+			   ? ikeclient_take_notify(c, list.items[0].body)
 			   : ERR_VALUE;
 	for (size_t i = 0; i < list.n; i++) {
 		struct notify n;
@@ -216,16 +217,29 @@ static struct bytes own_id(const struct ikeclient *c, uint8_t buf[ID_SIZE_MAX])
 	return out;
 }
 
+/* Ours, or what the responder's has to be. */
+static int compute_auth(struct ikeclient *c, bool is_ours, struct bytes id, uint8_t *out)
+{
+	struct bytes message = is_ours ? (struct bytes){ c->message1, c->message1_len }
+				       : (struct bytes){ c->message2, c->message2_len };
+	struct bytes nonce =
+	    is_ours ? (struct bytes){ c->nr, c->nr_len } : (struct bytes){ c->ni, sizeof(c->ni) };
+	struct bytes key = key_bytes(is_ours ? &c->keys.pi : &c->keys.pr);
+
+	if (c->is_resumed)
+		return auth_resume_compute(c->crypto, c->suite.prf->id, c->form, message, nonce,
+					   key, id, out);
+	return auth_psk_compute(c->crypto, c->suite.prf->id,
+				(struct bytes){ (const uint8_t *)c->psk, strlen(c->psk) }, message,
+				nonce, key, id, out);
+}
+
 static void put_auth(struct ikeclient *c, struct payload_writer *p, struct bytes id)
 {
 	uint8_t data[PRF_MAX_SIZE];
 	struct auth_body auth = { AUTH_SHARED_KEY, { data, prf_size(c->suite.prf->id) } };
 
-	require(auth_psk_compute(c->crypto, c->suite.prf->id,
-				 (struct bytes){ (const uint8_t *)c->psk, strlen(c->psk) },
-				 (struct bytes){ c->message1, c->message1_len },
-				 (struct bytes){ c->nr, c->nr_len }, key_bytes(&c->keys.pi), id,
-				 data) == 0);
+	require(compute_auth(c, true, id, data) == 0);
 	if (c->auth_method != 0)
 		auth.method = c->auth_method;
 	payload_open(p, PAYLOAD_AUTH);
@@ -249,8 +263,15 @@ struct bytes ikeclient_auth_chain(struct ikeclient *c, uint8_t *first)
 
 	wr_u32(&spi_writer, c->child_spi);
 	payload_put(&p, PAYLOAD_IDI, id);
+	if (c->idr != NULL) {
+		payload_open(&p, PAYLOAD_IDR);
+		id_encode(&w, c->idr);
+		payload_close(&p);
+	}
 	if (c->with_initial_contact)
 		put_notify(&p, NOTIFY_INITIAL_CONTACT, nothing);
+	if (c->with_ticket_request)
+		put_notify(&p, NOTIFY_TICKET_REQUEST, nothing);
 	put_auth(c, &p, id);
 	sa_offer_esp(&sa, &c->esp, 1, (struct bytes){ spi, sizeof(spi) });
 	if (!is_left_out(c, PAYLOAD_SA)) {
@@ -343,10 +364,7 @@ int ikeclient_open(struct ikeclient *c, struct bytes message, struct ike_header 
 static int check_responder_auth(struct ikeclient *c, struct bytes idr, const struct auth_body *auth)
 {
 	uint8_t want[PRF_MAX_SIZE];
-	int err = auth_psk_compute(
-	    c->crypto, c->suite.prf->id, (struct bytes){ (const uint8_t *)c->psk, strlen(c->psk) },
-	    (struct bytes){ c->message2, c->message2_len }, (struct bytes){ c->ni, sizeof(c->ni) },
-	    key_bytes(&c->keys.pr), idr, want);
+	int err = compute_auth(c, false, idr, want);
 
 	if (err != 0)
 		return err;
@@ -391,6 +409,7 @@ int ikeclient_take_auth(struct ikeclient *c, struct bytes message)
 	if (!ike_header_is_response(&h) || h.exchange != EXCHANGE_IKE_AUTH)
 		return ERR_MISMATCH;
 	c->notify = 0;
+	ikeclient_keep_ticket(c, &list);
 	for (size_t i = 0; i < list.n; i++) {
 		struct notify n;
 

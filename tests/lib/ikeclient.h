@@ -7,6 +7,7 @@
 #include "common/ikev2/notify.h"
 #include "common/ikev2/payload.h"
 #include "common/ikev2/body.h"
+#include "common/ticket/ticket.h"
 
 /*
  * An IKEv2 initiator for tests: just enough to set up an IKE SA with a pre-shared key and one Child
@@ -32,6 +33,9 @@ struct ikeclient {
 	struct ip redirected_from; /* IP_NONE: not sent */
 	uint8_t leave_out[3];      /* payloads of IKE_AUTH that are not sent; 0: none */
 	bool has_childless;        /* CHILDLESS_IKEV2_SUPPORTED came */
+	bool with_ticket_request;  /* in IKE_AUTH */
+	const struct id_body *idr; /* in IKE_AUTH, if not NULL */
+	enum auth_form form;       /* of AUTH, when resumed */
 
 	uint64_t spi_i, spi_r;
 	struct kex *kex;
@@ -49,6 +53,16 @@ struct ikeclient {
 	struct child_keys child_keys;
 	uint16_t notify; /* the last error or special notify that came, 0: none */
 	struct gateway redirect;
+	bool is_resumed;        /* or on the way to it */
+	bool has_nat_detection; /* was in the answer to IKE_SESSION_RESUME */
+	bool has_fragmentation; /* the same */
+	struct key old_sk_d;    /* that the ticket stands for */
+	uint8_t ticket[TICKET_MAX_SIZE];
+	size_t ticket_len; /* 0: none came, or it was refused: */
+	bool is_ticket_refused;
+	uint32_t ticket_lifetime_s;
+	uint8_t token[128]; /* QCD */
+	size_t token_len;
 	uint8_t redirect_octets[255];
 	uint8_t buf[IKECLIENT_MESSAGE_MAX], plain[IKECLIENT_MESSAGE_MAX];
 };
@@ -66,6 +80,19 @@ struct bytes ikeclient_init_request(struct ikeclient *c);
  * REDIRECT decoded (its nonce checked). Other errors: not acceptable.
  */
 MUST_USE int ikeclient_take_init(struct ikeclient *c, struct bytes message);
+
+/*
+ * RFC 5723: IKE_SESSION_RESUME with the ticket that is held, under new SPIs and nonce; what is
+ * asked for in Child SAs stays. Then as ikeclient_take_init().
+ */
+struct bytes ikeclient_resume_request(struct ikeclient *c);
+MUST_USE int ikeclient_take_resume(struct ikeclient *c, struct bytes message);
+
+/* Tickets and tokens in an opened answer: the newest of each stays. */
+void ikeclient_keep_ticket(struct ikeclient *c, const struct payload_list *list);
+
+/* An INFORMATIONAL that asks for a ticket. */
+struct bytes ikeclient_ask_ticket(struct ikeclient *c);
 
 /* A chain for IKE_AUTH in c->plain, unsealed: what mutation tests start from. */
 struct bytes ikeclient_auth_chain(struct ikeclient *c, uint8_t *first);

@@ -9,7 +9,8 @@
 #include "common/ikev2/session/tasks.h"
 
 /*
- * IKE_AUTH at the responder with a pre-shared key (RFC 7296, 1.2, 2.15, 2.21.2). Two halves: judge
+ * IKE_AUTH at the responder, with a pre-shared key (RFC 7296, 1.2, 2.15, 2.21.2) or after a ticket
+ * (RFC 5723, 4.3.3). Two halves: judge
  * the request and hand the Child SA to the data plane; when it is in place, or refused, answer.
  *
  * Whether the identity or the key was wrong is not to be told, by content or by time: an unknown
@@ -21,11 +22,13 @@
 struct auth_request {
 	struct bytes idi_body; /* as on the wire: it is what AUTH covers */
 	struct id_body idi;
+	struct bytes idr_body; /* that the peer expects; ptr NULL: any */
 	struct auth_body auth;
 	struct sa_payload sa;
 	struct ts_list tsi, tsr;
 	bool has_child; /* else SA, TSi and TSr are missing, all three (RFC 6023) */
 	bool has_initial_contact;
+	bool wants_ticket;
 };
 
 static void read_auth_notifies(const struct payload_list *list, struct auth_request *out)
@@ -38,6 +41,8 @@ static void read_auth_notifies(const struct payload_list *list, struct auth_requ
 			continue;
 		if (n.type == NOTIFY_INITIAL_CONTACT)
 			out->has_initial_contact = true;
+		else if (n.type == NOTIFY_TICKET_REQUEST)
+			out->wants_ticket = true;
 	}
 }
 
@@ -69,6 +74,7 @@ static int decode_auth(const struct payload_list *list, struct auth_request *out
 
 	memset(out, 0, sizeof(*out));
 	if ((err = payload_get(list, PAYLOAD_IDI, &out->idi_body)) != 0 ||
+	    (err = payload_get_optional(list, PAYLOAD_IDR, &out->idr_body)) != 0 ||
 	    (err = payload_get_optional(list, PAYLOAD_AUTH, &auth)) != 0 ||
 	    (err = id_decode(out->idi_body, &out->idi)) != 0 ||
 	    (err = decode_child(list, out)) != 0)
@@ -85,6 +91,16 @@ static void refuse(struct responder *r, struct ike_sa *sa, uint64_t now_ms,
 	respond_notify(&r->core, sa, req->path, EXCHANGE_IKE_AUTH, req->header.message_id, type,
 		       (struct bytes){ NULL, 0 });
 	ike_sa_fail(&r->core, sa, now_ms, why);
+}
+
+/* The ticket's owner, and only once. Policy was looked at when the ticket was shown. */
+static const struct policy_peer *authenticate_resumed(struct responder *r, struct ike_sa *sa,
+						      const struct auth_request *in)
+{
+	if (!resume_is_authentic(r, sa, in->idi_body, &in->auth, in->idr_body) ||
+	    !resume_spend(r, sa))
+		return NULL;
+	return policy_find(r->policy, &in->idi);
 }
 
 /* Same work whether or not there is such a peer. */
@@ -166,7 +182,7 @@ static bool has_another(struct responder *r, const struct ike_sa *sa, uint64_t n
 	bool has = false;
 
 	for (struct ike_sa *old = sa->older; old != NULL; old = old->older) {
-		if (old->state != SA_ESTABLISHED)
+		if (old->state != SA_ESTABLISHED || old->own_spi == sa->lineage.supersedes)
 			continue;
 		has = true;
 		task_add(&r->core, old, TASK_LIVENESS, 0);
@@ -227,13 +243,18 @@ static void put_id_and_auth(struct responder *r, const struct ike_sa *sa,
 	struct wr w = wr_init(id_octets, sizeof(id_octets));
 	struct auth_body auth = { AUTH_SHARED_KEY, { data, prf_size(sa->suite.prf->id) } };
 	struct bytes id;
+	int err;
 
 	id_encode(&w, &r->conf.id);
-	if (wr_finish(&w, &id) != 0 ||
-	    auth_psk_compute(r->core.crypto, sa->suite.prf->id, sa->peer->psk,
-			     (struct bytes){ h->response.ptr, h->response.len },
-			     (struct bytes){ h->ni, h->ni_len }, key_bytes(&sa->keys.pr), id,
-			     data) != 0) {
+	err = wr_finish(&w, &id);
+	if (err == 0 && h->ticket != NULL)
+		err = resume_auth(r, sa, true, h->form, id, data);
+	else if (err == 0)
+		err = auth_psk_compute(r->core.crypto, sa->suite.prf->id, sa->peer->psk,
+				       (struct bytes){ h->response.ptr, h->response.len },
+				       (struct bytes){ h->ni, h->ni_len }, key_bytes(&sa->keys.pr),
+				       id, data);
+	if (err != 0) {
 		wr_fail(chain->w, ERR_CRYPTO);
 		return;
 	}
@@ -263,6 +284,9 @@ static void finish(struct responder *r, struct ike_sa *sa, uint64_t now_ms, stru
 	struct payload_writer chain = core_chain(&r->core, &w);
 
 	put_id_and_auth(r, sa, &chain);
+	if (half_open_of(sa)->wants_ticket)
+		tickets_put(r, sa, sa, &chain);
+	qcd_put(r, sa, &chain);
 	if (child != NULL) {
 		put_child(sa, child, &chain);
 		child_installed(&r->core, child, now_ms);
@@ -278,6 +302,8 @@ static void finish(struct responder *r, struct ike_sa *sa, uint64_t now_ms, stru
 			    : error != 0  ? notify_name(error)
 					  : "without Child SA, as it was asked");
 	ike_sa_schedule(&r->core, sa, now_ms);
+	if (sa->lineage.is_resumed)
+		resume_supersede(r, sa, now_ms);
 	replace_older(r, sa, now_ms);
 	action_peer(&r->core, ACTION_PEER_UP, sa, REASON_DELETED);
 }
@@ -307,7 +333,8 @@ void auth_take_request(struct ike_core *c, struct ike_sa *sa, uint64_t now_ms,
 		refuse(r, sa, now_ms, req, NOTIFY_INVALID_SYNTAX, "malformed IKE_AUTH");
 		return;
 	}
-	peer = authenticate(r, sa, &in);
+	peer = half_open_of(sa)->ticket != NULL ? authenticate_resumed(r, sa, &in)
+						: authenticate(r, sa, &in);
 	if (peer == NULL || remember_identity(r, sa, &in, peer) != 0) {
 		char id[ID_TEXT_MAX], why[ID_TEXT_MAX + 32];
 
@@ -316,7 +343,10 @@ void auth_take_request(struct ike_core *c, struct ike_sa *sa, uint64_t now_ms,
 		refuse(r, sa, now_ms, req, NOTIFY_AUTHENTICATION_FAILED, why);
 		return;
 	}
-	count(&r->core, COUNT_AUTH_OK);
+	count(&r->core, half_open_of(sa)->ticket != NULL ? COUNT_RESUMED : COUNT_AUTH_OK);
+	half_open_of(sa)->wants_ticket = in.wants_ticket;
+	if (half_open_of(sa)->ticket == NULL)
+		sa->lineage.auth_s = responder_now_s(r);
 	sa->is_initial_contact =
 	    in.has_initial_contact && peer->connection->unique != POLICY_UNIQUE_NEVER;
 	if (peer->connection->unique == POLICY_UNIQUE_KEEP && !sa->is_initial_contact &&

@@ -17,6 +17,7 @@
 struct elsewhere_answer {
 	uint64_t due_ms;
 	struct path path;
+	uint8_t exchange; /* IKE_SA_INIT, or IKE_SESSION_RESUME */
 	uint64_t spi_i;
 	struct ip target;
 	size_t ni_len;

@@ -7,10 +7,9 @@
 
 /*
  * IKE_SA_INIT at the responder (RFC 7296, 1.2, 2.6, 2.7): nothing is kept for a request that gets
- * COOKIE, INVALID_KE_PAYLOAD or NO_PROPOSAL_CHOSEN. And what takes its place in a resumption (RFC
- * 5723): without tickets of our own the answer is TICKET_NACK, never silence, because peers repeat
- * an unanswered request for ever.
+ * COOKIE, INVALID_KE_PAYLOAD or NO_PROPOSAL_CHOSEN.
  */
+
 /*
  * A stock strongSwan that was just redirected drops our response if it comes before the thread that
  * followed the redirect is done with the old IKE SA, and asks again after four seconds only. On a
@@ -21,81 +20,8 @@
 struct init_request {
 	struct sa_payload sa;
 	struct ke_body ke;
-	struct bytes ni;
-	struct bytes cookie;
-	struct bytes nat_source, nat_destination; /* of the first match, else empty */
-	bool has_nat_detection;
-	bool is_behind_nat; /* we are */
-	bool has_nat_source, is_nat_source_right;
-	bool has_fragmentation;
-	struct redirect_support redirect;
+	struct initial common;
 };
-
-/* The destination hash is of our address as the peer sees it: if it differs, a NAT is before us. */
-static void check_nat(struct responder *r, const struct request *req, struct bytes data,
-		      struct init_request *out)
-{
-	uint8_t want[NATD_SIZE];
-
-	out->has_nat_detection = true;
-	if (natd_compute(r->core.crypto, req->header.spi_i, req->header.spi_r, &req->path->local,
-			 want) == 0)
-		out->is_behind_nat = !bytes_is_equal(data, (struct bytes){ want, sizeof(want) });
-}
-
-/*
- * The source hashes, one for each address that the peer may have: if none is of the one that we
- * see, a NAT is before the peer, or it wants ESP to be encapsulated.
- */
-static void check_nat_source(struct responder *r, const struct request *req, struct bytes data,
-			     struct init_request *out)
-{
-	uint8_t want[NATD_SIZE];
-
-	out->has_nat_source = true;
-	if (natd_compute(r->core.crypto, req->header.spi_i, req->header.spi_r, &req->path->remote,
-			 want) == 0 &&
-	    bytes_is_equal(data, (struct bytes){ want, sizeof(want) }))
-		out->is_nat_source_right = true;
-}
-
-static void read_notify(struct responder *r, const struct request *req, struct bytes body,
-			bool is_first, struct init_request *out)
-{
-	struct notify n;
-
-	if (notify_decode(body, &n) != 0)
-		return;
-	switch (n.type) {
-	case NOTIFY_COOKIE:
-		/* RFC 7296, 2.6: it MUST be the first payload. */
-		if (is_first)
-			out->cookie = n.data;
-		break;
-	case NOTIFY_NAT_DETECTION_DESTINATION_IP:
-		check_nat(r, req, n.data, out);
-		break;
-	case NOTIFY_NAT_DETECTION_SOURCE_IP:
-		check_nat_source(r, req, n.data, out);
-		break;
-	case NOTIFY_IKEV2_FRAGMENTATION_SUPPORTED:
-		out->has_fragmentation = r->conf.fragment_size > 0;
-		break;
-	default:
-		redirect_support_take(&out->redirect, &n);
-		break;
-	}
-}
-
-static void read_notifies(struct responder *r, const struct request *req, struct init_request *out)
-{
-	for (size_t i = 0; i < req->payloads->n; i++) {
-		const struct payload *p = &req->payloads->items[i];
-
-		if (p->type == PAYLOAD_NOTIFY)
-			read_notify(r, req, p->body, i == 0, out);
-	}
-}
 
 static int decode_init(struct responder *r, const struct request *req, struct init_request *out)
 {
@@ -108,31 +34,10 @@ static int decode_init(struct responder *r, const struct request *req, struct in
 	    (err = payload_get(req->payloads, PAYLOAD_NONCE, &nonce)) != 0)
 		return err;
 	if ((err = sa_decode(sa, &out->sa)) != 0 || (err = ke_decode(ke, &out->ke)) != 0 ||
-	    (err = nonce_decode(nonce, &out->ni)) != 0)
+	    (err = nonce_decode(nonce, &out->common.ni)) != 0)
 		return err;
-	read_notifies(r, req, out);
+	initial_read_notifies(r, req, &out->common);
 	return 0;
-}
-
-/* True if the request may cost us memory now. */
-static bool pass_cookie(struct responder *r, uint64_t now_ms, const struct request *req,
-			const struct init_request *in)
-{
-	const struct ip *ip = &req->path->remote.ip;
-	uint8_t cookie[COOKIE_SIZE];
-
-	if (cookies_refresh(&r->cookies, r->core.rng, now_ms) != 0)
-		return false;
-	/* A cookie that was given is checked even if the load has gone since: else ignored. */
-	if (r->core.n_half_open < r->conf.cookie_above ||
-	    cookie_is_valid(&r->cookies, r->core.crypto, in->cookie, in->ni, ip, req->header.spi_i))
-		return true;
-	if (cookie_make(&r->cookies, r->core.crypto, in->ni, ip, req->header.spi_i, cookie) == 0) {
-		count(&r->core, COUNT_COOKIE);
-		respond_stateless(&r->core, req->path, &req->header, NOTIFY_COOKIE,
-				  (struct bytes){ cookie, sizeof(cookie) });
-	}
-	return false;
 }
 
 static bool choose(struct responder *r, const struct request *req, const struct init_request *in,
@@ -157,29 +62,6 @@ static bool choose(struct responder *r, const struct request *req, const struct 
 	return true;
 }
 
-static void put_nat_detection(struct responder *r, const struct ike_sa *sa,
-			      struct payload_writer *chain)
-{
-	uint8_t hash[NATD_SIZE];
-	struct bytes data = { hash, sizeof(hash) };
-	int err;
-
-	/*
-	 * A data plane that can do UDP encapsulation only says that it is behind a NAT, as
-	 * strongSwan does with encap=yes: then the peer encapsulates too.
-	 */
-	if (r->conf.force_encap)
-		err = rng_fill(r->core.rng, hash, sizeof(hash));
-	else
-		err = natd_compute(r->core.crypto, sa->spi_i, sa->spi_r, &sa->path.local, hash);
-	if (err != 0)
-		wr_fail(chain->w, ERR_CRYPTO);
-	chain_put_notify(chain, NOTIFY_NAT_DETECTION_SOURCE_IP, data);
-	if (natd_compute(r->core.crypto, sa->spi_i, sa->spi_r, &sa->path.remote, hash) != 0)
-		wr_fail(chain->w, ERR_CRYPTO);
-	chain_put_notify(chain, NOTIFY_NAT_DETECTION_DESTINATION_IP, data);
-}
-
 static int write_response(struct responder *r, struct ike_sa *sa, const struct init_request *in,
 			  const struct proposal *chosen, const struct kex *kex, struct bytes nr,
 			  struct bytes *out)
@@ -197,11 +79,7 @@ static int write_response(struct responder *r, struct ike_sa *sa, const struct i
 	chain_put_proposal(&chain, chosen, (struct bytes){ NULL, 0 });
 	chain_put_ke(&chain, (uint16_t)sa->suite.kex->id, kex_public(kex));
 	payload_put(&chain, PAYLOAD_NONCE, nr);
-	if (in->has_nat_detection)
-		put_nat_detection(r, sa, &chain);
-	if (sa->has_fragmentation)
-		chain_put_notify(&chain, NOTIFY_IKEV2_FRAGMENTATION_SUPPORTED,
-				 (struct bytes){ NULL, 0 });
+	initial_put_notifies(r, sa, &in->common, &chain);
 	/* RFC 6023, 3: an IKE SA may come without Child SA. */
 	chain_put_notify(&chain, NOTIFY_CHILDLESS_IKEV2_SUPPORTED, (struct bytes){ NULL, 0 });
 	message_close(&chain);
@@ -220,35 +98,18 @@ static int set_up(struct responder *r, struct ike_sa *sa, const struct request *
 	int err;
 
 	g_ir.len = 0;
-	memcpy(h->ni, in->ni.ptr, in->ni.len);
-	h->ni_len = in->ni.len;
-	if ((err = rng_fill(r->core.rng, h->nr, NONCE_SIZE)) != 0 ||
-	    (err = kex_generate(r->core.crypto, sa->suite.kex->id, r->core.rng, &kex)) != 0)
-		goto out;
-	if ((err = kex_derive(kex, in->ke.value, &g_ir)) != 0 ||
-	    (err = ike_keys_derive(r->core.crypto, &sa->suite, in->ni, nr, secret_bytes(&g_ir),
-				   sa->spi_i, sa->spi_r, &sa->keys)) != 0 ||
-	    (err = write_response(r, sa, in, chosen, kex, nr, &message)) != 0 ||
-	    (err = stored_set(&h->request, req->message)) != 0 ||
-	    (err = stored_set(&h->response, message)) != 0)
-		goto out;
-out:
+	err = kex_generate(r->core.crypto, sa->suite.kex->id, r->core.rng, &kex);
+	if (err == 0)
+		err = kex_derive(kex, in->ke.value, &g_ir);
+	if (err == 0)
+		err = ike_keys_derive(r->core.crypto, &sa->suite, in->common.ni, nr,
+				      secret_bytes(&g_ir), sa->spi_i, sa->spi_r, &sa->keys);
+	if (err == 0)
+		err = write_response(r, sa, in, chosen, kex, nr, &message);
+	if (err == 0)
+		err = initial_store(sa, req->message, message);
 	kex_free(kex);
 	return err;
-}
-
-static struct ike_sa *new_half_open(struct responder *r, const uint8_t hash[INIT_HASH_SIZE])
-{
-	struct ike_sa *sa = ike_sa_new(&r->core, false);
-
-	if (sa == NULL)
-		return NULL;
-	sa->setup = calloc(1, sizeof(struct half_open));
-	if (sa->setup == NULL || ike_sa_set_init(&r->core, sa, hash) != 0) {
-		ike_sa_free(&r->core, sa);
-		return NULL;
-	}
-	return sa;
 }
 
 static void create(struct responder *r, uint64_t now_ms, const struct request *req,
@@ -261,22 +122,14 @@ static void create(struct responder *r, uint64_t now_ms, const struct request *r
 
 	if (!choose(r, req, in, &suite, &chosen))
 		return;
-	sa = new_half_open(r, hash);
+	sa = initial_new(r, now_ms, req, &in->common, hash);
 	if (sa == NULL) {
 		count(&r->core, COUNT_DROP_LIMIT);
 		return;
 	}
-	sa->is_gateway = true;
-	sa->spi_i = req->header.spi_i;
-	sa->path = *req->path;
 	sa->suite = suite;
-	sa->rx_next = 1;
-	sa->heard_ms = now_ms;
-	sa->has_fragmentation = in->has_fragmentation;
-	sa->is_redirectable = in->redirect.is_supported;
-	sa->redirected_from = in->redirect.from;
-	sa->is_behind_nat = in->is_behind_nat;
-	sa->is_peer_behind_nat = in->has_nat_source && !in->is_nat_source_right;
+	if (in->common.redirect.is_redirected)
+		ledger_add(&sa->lineage.ledger, responder_now_s(r));
 	ike_sa_set_due(&r->core, sa, now_ms + REDIRECTED_DELAY_MS);
 	err = set_up(r, sa, req, in, &chosen);
 	if (err == ERR_VALUE) {
@@ -295,39 +148,13 @@ static void create(struct responder *r, uint64_t now_ms, const struct request *r
 	}
 	count(&r->core, COUNT_INIT);
 	half_open_of(sa)->is_answer_due = true;
-	if (!in->redirect.is_redirected)
-		init_send_response(r, sa, now_ms);
-}
-
-void init_send_response(struct responder *r, struct ike_sa *sa, uint64_t now_ms)
-{
-	struct half_open *h = half_open_of(sa);
-
-	h->is_answer_due = false;
-	action_send(&r->core, &sa->path, (struct bytes){ h->response.ptr, h->response.len });
-	ike_sa_set_due(&r->core, sa, now_ms + r->conf.half_open_timeout_ms);
-}
-
-/* RFC 7296, 2.1: recognized by the whole message, not by the SPI alone. */
-static bool is_retransmission(struct responder *r, const struct request *req,
-			      const uint8_t hash[INIT_HASH_SIZE])
-{
-	const struct ike_sa *sa = ike_sa_find_init(&r->core, hash);
-	const struct half_open *h;
-
-	if (sa == NULL)
-		return false;
-	h = half_open_of(sa);
-	if (sa->state != SA_HALF_OPEN || h->is_answer_due)
-		return true;
-	count(&r->core, COUNT_RETRANSMIT);
-	action_send(&r->core, req->path, (struct bytes){ h->response.ptr, h->response.len });
-	return true;
+	if (!in->common.redirect.is_redirected)
+		initial_send_response(r, sa, now_ms);
 }
 
 static void send_redirect(struct responder *r, const struct elsewhere_answer *a)
 {
-	const struct ike_header h = { .spi_i = a->spi_i, .exchange = EXCHANGE_IKE_SA_INIT };
+	const struct ike_header h = { .spi_i = a->spi_i, .exchange = a->exchange };
 	uint8_t data[REDIRECT_DATA_MAX];
 	struct wr w = wr_init(data, sizeof(data));
 	struct bytes written;
@@ -345,13 +172,14 @@ void init_send_redirects(struct responder *r, uint64_t now_ms)
 		send_redirect(r, a);
 }
 
-/* True if the peer is sent elsewhere (RFC 5685, 3). No COOKIE first: nothing is kept. */
-static bool redirect(struct responder *r, uint64_t now_ms, const struct request *req,
-		     const struct init_request *in)
+/* No COOKIE first: nothing is kept. */
+bool init_redirect(struct responder *r, uint64_t now_ms, const struct request *req,
+		   const struct initial *in)
 {
 	struct elsewhere_answer a = {
 		.due_ms = now_ms + REDIRECTED_DELAY_MS,
 		.path = *req->path,
+		.exchange = req->header.exchange,
 		.spi_i = req->header.spi_i,
 		.ni_len = in->ni.len,
 	};
@@ -374,8 +202,7 @@ void exchange_init(struct responder *r, uint64_t now_ms, const struct request *r
 	uint8_t hash[INIT_HASH_SIZE];
 	int err;
 
-	if (sha1_compute(r->core.crypto, &req->message, 1, hash) != 0 ||
-	    is_retransmission(r, req, hash))
+	if (initial_is_repeated(r, req, hash))
 		return;
 	err = decode_init(r, req, &in);
 	if (err != 0) {
@@ -383,27 +210,12 @@ void exchange_init(struct responder *r, uint64_t now_ms, const struct request *r
 		count(&r->core, COUNT_DROP_PAYLOAD);
 		return;
 	}
-	if (redirect(r, now_ms, req, &in))
+	if (init_redirect(r, now_ms, req, &in.common))
 		return;
 	if (r->core.n_half_open >= r->conf.half_open_max) {
 		count(&r->core, COUNT_DROP_LIMIT);
 		return;
 	}
-	if (pass_cookie(r, now_ms, req, &in))
+	if (initial_pass_cookie(r, now_ms, req, &in.common, r->conf.cookie_above))
 		create(r, now_ms, req, &in, hash);
-}
-
-void exchange_resume(struct responder *r, uint64_t now_ms, const struct request *req)
-{
-	struct bytes nonce, ni;
-
-	(void)now_ms;
-	if (payload_get(req->payloads, PAYLOAD_NONCE, &nonce) != 0 ||
-	    nonce_decode(nonce, &ni) != 0) {
-		count(&r->core, COUNT_DROP_PAYLOAD);
-		return;
-	}
-	count(&r->core, COUNT_TICKET_NACK);
-	respond_stateless(&r->core, req->path, &req->header, NOTIFY_TICKET_NACK,
-			  (struct bytes){ NULL, 0 });
 }

@@ -13,6 +13,9 @@ static void forget_setup(struct ike_sa *sa)
 
 	stored_free(&h->request);
 	stored_free(&h->response);
+	if (h->ticket != NULL)
+		ticket_wipe(h->ticket);
+	free(h->ticket);
 	wipe(h, sizeof(*h));
 	free(h);
 }
@@ -24,7 +27,7 @@ static void expire_setup(struct ike_core *c, struct ike_sa *sa, uint64_t now_ms)
 		action_child_remove(c, sa->children->id);
 		core_child_result(c, now_ms, sa->children->id, ERR_TIMEOUT);
 	} else if (half_open_of(sa)->is_answer_due) {
-		init_send_response(responder_of(c), sa, now_ms);
+		initial_send_response(responder_of(c), sa, now_ms);
 	} else {
 		count(c, COUNT_HALF_OPEN_EXPIRED);
 		ike_sa_free(c, sa);
@@ -36,6 +39,9 @@ static const struct role role = {
 	.expire_setup = expire_setup,
 	.first_child = auth_take_child,
 	.forget_setup = forget_setup,
+	.add_answer = tickets_answer,
+	.deleted = tickets_deleted,
+	.unknown_spi = qcd_unknown,
 };
 
 struct responder *responder_new(const struct responder_conf *conf, const struct policy *policy,
@@ -49,6 +55,7 @@ struct responder *responder_new(const struct responder_conf *conf, const struct 
 		.half_open_timeout_ms = conf->half_open_timeout_ms,
 		.dpd_ms = conf->dpd_ms,
 		.rekey_ike_ms = conf->rekey_ike_ms,
+		.rekey_resumed_ms = conf->rekey_resumed_ms,
 		.fragment_size = conf->fragment_size,
 		.force_encap = conf->force_encap,
 		.n_suites = conf->n_suites,
@@ -177,6 +184,32 @@ int responder_set_redirect(struct responder *r, const struct ip *local, const st
 void responder_drop_local(struct responder *r, uint64_t now_ms, const struct ip *local)
 {
 	core_drop_local(&r->core, now_ms, local);
+}
+
+void responder_set_time(struct responder *r, uint64_t now_ms, uint64_t unix_s)
+{
+	r->wall_s = unix_s;
+	r->wall_at_ms = now_ms;
+}
+
+uint64_t responder_now_s(const struct responder *r)
+{
+	uint64_t now_ms = r->core.now_ms;
+
+	if (r->wall_s == 0)
+		return 0;
+	return r->wall_s + (now_ms > r->wall_at_ms ? (now_ms - r->wall_at_ms) / 1000 : 0);
+}
+
+bool responder_supersede(struct responder *r, uint64_t now_ms, uint64_t spi)
+{
+	struct ike_sa *sa = ike_sa_find(&r->core, spi);
+
+	r->core.now_ms = now_ms;
+	if (sa == NULL || sa->state != SA_ESTABLISHED)
+		return false;
+	ike_sa_close(&r->core, sa, now_ms, REASON_SUPERSEDED);
+	return true;
 }
 
 uint64_t responder_next_expiry(const struct responder *r)

@@ -5,6 +5,7 @@
 #include "common/ikev2/responder/policy.h"
 #include "common/ikev2/session/sa_info.h"
 #include "common/ikev2/session/session.h"
+#include "common/ticket/office.h"
 
 /*
  * DOC: the IKEv2 responder (RFC 7296) as a pure core.
@@ -48,6 +49,21 @@ struct responder_conf {
 	uint16_t fragment_size; /* largest datagram with an IKE message, IP header included, before
 				 * it is cut (RFC 7383). 0: never; else FRAGMENT_SIZE_MIN or more */
 	bool force_encap; /* the data plane can do UDP encapsulation only: make peers use it */
+
+	/* Resumption (RFC 5723): borrowed; NULL: no tickets are given or taken. */
+	struct ticket_office *tickets;
+	uint32_t resumable_s;      /* after an authentication without ticket; 0: without bound */
+	uint32_t rekey_resumed_ms; /* a resumed IKE SA is rekeyed by us at this age; 0: as others */
+	bool allow_short_auth;     /* take AUTH as libreswan has it: common/ikev2/keys.h */
+	bool delete_voids_ticket;  /* a peer that deletes its IKE SA cannot resume it here */
+};
+
+/* Of a member, by which its QCD tokens are made (RFC 6290), the newest first. */
+#define QCD_SECRET_SIZE 32
+#define QCD_SECRETS_MAX 4
+struct qcd_secrets {
+	size_t n; /* 0: none, no tokens */
+	uint8_t secrets[QCD_SECRETS_MAX][QCD_SECRET_SIZE];
 };
 
 /*
@@ -83,6 +99,25 @@ bool responder_child_heard(struct responder *r, uint64_t now_ms, uint64_t child_
  */
 MUST_USE int responder_set_redirect(struct responder *r, const struct ip *local,
 				    const struct ip *target);
+
+/* It is unix_s seconds since 1970. To be told before tickets are given, and now and then. */
+void responder_set_time(struct responder *r, uint64_t now_ms, uint64_t unix_s);
+
+/* For tokens: what a member's are made with. ERR_VALUE. */
+MUST_USE int responder_set_qcd(struct responder *r, uint8_t number,
+			       const struct qcd_secrets *secrets);
+
+/*
+ * This local address was claimed because its member, that number, was judged down: tokens may be
+ * sent for it there. 0: no longer. ERR_VALUE, ERR_LIMIT.
+ */
+MUST_USE int responder_set_dead(struct responder *r, const struct ip *local, uint8_t number);
+
+/*
+ * The peer of this IKE SA has another one at another member in its place: it goes without a word.
+ * False if there is none in use by that name.
+ */
+bool responder_supersede(struct responder *r, uint64_t now_ms, uint64_t spi);
 
 /*
  * The local address is no longer here: its SAs go without a word to the peer, which has a new place

@@ -53,6 +53,16 @@ static void bound_replaced(struct ike_core *c, const struct ike_sa *old, uint64_
 		ike_sa_close(c, before, now_ms, REASON_REKEYED);
 }
 
+/* The ticket that came with the rekey is its own. */
+static void inherit_lineage(const struct lineage *old, struct lineage *heir)
+{
+	const struct lineage own = *heir;
+
+	*heir = *old;
+	memcpy(heir->ticket, own.ticket, sizeof(heir->ticket));
+	heir->ticket_expires_s = own.ticket_expires_s;
+}
+
 void heir_inherit(struct ike_core *c, struct ike_sa *old, struct ike_sa *heir, uint64_t now_ms)
 {
 	heir->children = old->children;
@@ -68,6 +78,7 @@ void heir_inherit(struct ike_core *c, struct ike_sa *old, struct ike_sa *heir, u
 	heir->is_peer_behind_nat = old->is_peer_behind_nat;
 	heir->is_initial_contact = old->is_initial_contact;
 	heir->ref = old->ref;
+	inherit_lineage(&old->lineage, &heir->lineage);
 	heir->since_ms = old->since_ms;
 	heir->rekeyed_ms = now_ms;
 	heir->n_rekeys = old->n_rekeys + 1;

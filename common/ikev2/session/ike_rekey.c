@@ -43,7 +43,7 @@ static bool is_busy(const struct ike_sa *sa)
 }
 
 static void write_answer(struct ike_core *c, struct ike_sa *sa, const struct request *req,
-			 const struct ike_sa *heir, const struct proposal *chosen, struct bytes nr,
+			 struct ike_sa *heir, const struct proposal *chosen, struct bytes nr,
 			 const struct kex *kex)
 {
 	uint8_t spi[8];
@@ -53,6 +53,8 @@ static void write_answer(struct ike_core *c, struct ike_sa *sa, const struct req
 	chain_put_proposal(&chain, chosen, spi64_bytes(heir->own_spi, spi));
 	payload_put(&chain, PAYLOAD_NONCE, nr);
 	chain_put_ke(&chain, (uint16_t)heir->suite.kex->id, kex_public(kex));
+	if (c->role->add_answer != NULL)
+		c->role->add_answer(c, sa, heir, req->payloads, &chain);
 	respond(c, sa, req->path, EXCHANGE_CREATE_CHILD_SA, req->header.message_id, &chain);
 }
 

@@ -11,6 +11,7 @@
 #include "common/ikev2/sa.h"
 #include "common/ikev2/session/sa_info.h"
 #include "common/ikev2/session/session.h"
+#include "common/ticket/ticket.h"
 
 /*
  * What the files of this folder share with the responder and the initiator, and nobody else sees:
@@ -136,6 +137,16 @@ struct answer {
 	uint64_t child_id;
 };
 
+/* What a gateway hands on when an IKE SA is rekeyed or, in a ticket, resumed. */
+struct lineage {
+	uint64_t auth_s; /* last authentication without a ticket, seconds since 1970; 0: unknown */
+	bool is_resumed; /* it was authenticated by a ticket */
+	uint64_t supersedes; /* then: the gateway's SPI of the one before */
+	struct redirect_ledger ledger;
+	uint8_t ticket[TICKET_ID_SIZE]; /* the last that was given for it, ... */
+	uint64_t ticket_expires_s;      /* ... 0: none was */
+};
+
 struct ike_sa {
 	enum sa_state state;
 	uint64_t own_spi; /* one of the two below, unique in the table */
@@ -172,6 +183,7 @@ struct ike_sa {
 	uint8_t *id_octets;
 	uint64_t ref; /* an initiator's caller's own number for it */
 	bool is_initial_contact;
+	struct lineage lineage;
 	bool has_moved; /* at moved_ms last */
 	struct child *children;
 
@@ -226,6 +238,19 @@ struct role {
 	void (*first_child)(struct ike_core *c, struct ike_sa *sa, struct child *child,
 			    uint64_t now_ms, int err);
 	void (*forget_setup)(struct ike_sa *sa); /* frees sa->setup, if any */
+
+	/* And on established ones; each may be NULL. */
+
+	/*
+	 * The answer to an INFORMATIONAL, or to a rekey of the IKE SA, may say more: keyed is sa,
+	 * or what takes its place.
+	 */
+	void (*add_answer)(struct ike_core *c, struct ike_sa *sa, struct ike_sa *keyed,
+			   const struct payload_list *request, struct payload_writer *chain);
+	/* The peer has deleted it; it is still there. */
+	void (*deleted)(struct ike_core *c, struct ike_sa *sa);
+	/* A message with SK for an IKE SA that is not here. */
+	void (*unknown_spi)(struct ike_core *c, uint64_t now_ms, const struct request *req);
 };
 
 struct session_conf {
@@ -237,6 +262,7 @@ struct session_conf {
 	uint32_t half_open_timeout_ms; /* for states on the way, and for the data plane */
 	uint32_t dpd_ms;               /* liveness check after so much silence; 0: never */
 	uint32_t rekey_ike_ms;         /* an IKE SA is rekeyed by us at this age; 0: never */
+	uint32_t rekey_resumed_ms;     /* the same, if it was resumed with a ticket; 0: as others */
 	uint16_t fragment_size;        /* of a datagram with its IP header; 0: no fragments */
 	bool force_encap;              /* the data plane can do UDP encapsulation only */
 };

@@ -118,6 +118,8 @@ static void deleted_by_peer(struct ike_core *c, struct ike_sa *sa, uint64_t now_
 	struct ike_sa *heir = sa->state == SA_ESTABLISHED ? heir_of_peer(c, sa) : NULL;
 
 	count(c, COUNT_DELETED);
+	if (c->role->deleted != NULL)
+		c->role->deleted(c, sa);
 	if (heir != NULL)
 		heir_inherit(c, sa, heir, now_ms);
 	ike_sa_close(c, sa, now_ms, REASON_DELETED);
@@ -154,6 +156,8 @@ void informational_request(struct ike_core *c, struct ike_sa *sa, uint64_t now_m
 	/* Deleting the IKE SA takes its children along: the answer is empty, RFC 7296, 1.4.1. */
 	if (!deletes.has_ike)
 		put_deletes(&chain, &deletes);
+	if (!deletes.has_ike && c->role->add_answer != NULL)
+		c->role->add_answer(c, sa, sa, req->payloads, &chain);
 	respond(c, sa, req->path, EXCHANGE_INFORMATIONAL, req->header.message_id, &chain);
 	if (has_rejection(req->payloads))
 		ike_sa_close(c, sa, now_ms, REASON_REJECTED);

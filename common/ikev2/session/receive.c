@@ -228,6 +228,8 @@ void core_take_protected(struct ike_core *c, uint64_t now_ms, const struct reque
 
 	if (sa == NULL) {
 		count(c, COUNT_DROP_UNKNOWN_SPI);
+		if (c->role->unknown_spi != NULL)
+			c->role->unknown_spi(c, now_ms, req);
 		return;
 	}
 	err = req->message.len <= sizeof(c->plain)

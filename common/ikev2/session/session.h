@@ -14,42 +14,54 @@
  */
 
 /* Counters of what happened, each a total since the start. Those from DROP_HEADER on are errors. */
-#define IKE_COUNTERS(X)                                                                       \
-	X(RX, "received")                                                                     \
-	X(TX, "sent")                                                                         \
-	X(INIT, "init")               /* IKE_SA_INIT answered with a half-open SA */          \
-	X(COOKIE, "cookie")           /* COOKIE asked for */                                  \
-	X(INVALID_KE, "invalid-ke")   /* INVALID_KE_PAYLOAD sent */                           \
-	X(NO_PROPOSAL, "no-proposal") /* NO_PROPOSAL_CHOSEN sent */                           \
-	X(AUTH_OK, "auth-ok")                                                                 \
-	X(AUTH_FAILED, "auth-failed")                                                         \
-	X(CHILD_FAILED, "child-failed") /* IKE SA up, its Child SA refused */                 \
-	X(TICKET_NACK, "ticket-nack")                                                         \
-	X(REDIRECTED, "redirected") /* IKE_SA_INIT sent elsewhere */                          \
-	X(RETRANSMIT, "retransmit") /* response sent again from the cache */                  \
-	X(DELETED, "deleted")       /* by the peer */                                         \
-	X(DPD_FAILED, "dpd-failed")                                                           \
-	X(HALF_OPEN_EXPIRED, "half-open-expired")                                             \
-	X(CHILD_CREATED, "child-created") /* by CREATE_CHILD_SA */                            \
-	X(CHILD_REKEYED, "child-rekeyed")                                                     \
-	X(IKE_REKEYED, "ike-rekeyed")                                                         \
-	X(COLLISION, "collision")           /* both ends rekeyed the same SA */               \
-	X(CREATE_REFUSED, "create-refused") /* CREATE_CHILD_SA answered by an error, by us */ \
-	X(REKEY_FAILED, "rekey-failed")     /* our own, to be tried again */                  \
-	X(KEEPALIVE, "keepalive")           /* sent, because we are behind a NAT */           \
-	X(FRAGMENT, "fragment")             /* received, RFC 7383 */                          \
-	X(FOLLOWED, "redirect-followed")    /* by an initiator */                             \
-	X(EXPIRED, "expired")               /* not rekeyed in time, so deleted by us */       \
-	X(DROP_HEADER, "drop-header")       /* no IKE message at all */                       \
-	X(DROP_VERSION, "drop-version")                                                       \
-	X(DROP_PAYLOAD, "drop-payload") /* malformed, in clear */                             \
-	X(DROP_UNKNOWN_SPI, "drop-unknown-spi")                                               \
-	X(DROP_LIMIT, "drop-limit")       /* half-open or memory limit */                     \
-	X(DROP_ICV, "drop-icv")           /* forged or damaged */                             \
-	X(DROP_STATE, "drop-state")       /* not expected in this state */                    \
-	X(DROP_WINDOW, "drop-window")     /* message ID outside the window */                 \
-	X(DROP_KE, "drop-ke")             /* unacceptable public value */                     \
-	X(SYNTAX, "invalid-syntax")       /* authentic but malformed */                       \
+#define IKE_COUNTERS(X)                                                                           \
+	X(RX, "received")                                                                         \
+	X(TX, "sent")                                                                             \
+	X(INIT, "init")               /* IKE_SA_INIT answered with a half-open SA */              \
+	X(COOKIE, "cookie")           /* COOKIE asked for */                                      \
+	X(INVALID_KE, "invalid-ke")   /* INVALID_KE_PAYLOAD sent */                               \
+	X(NO_PROPOSAL, "no-proposal") /* NO_PROPOSAL_CHOSEN sent */                               \
+	X(AUTH_OK, "auth-ok")                                                                     \
+	X(AUTH_FAILED, "auth-failed")                                                             \
+	X(CHILD_FAILED, "child-failed") /* IKE SA up, its Child SA refused */                     \
+	X(RESUME, "resume")             /* IKE_SESSION_RESUME answered with a half-open SA */     \
+	X(RESUMED, "resumed")           /* and authenticated */                                   \
+	X(TICKET_NACK, "ticket-nack")   /* IKE_SESSION_RESUME refused, whyever */                 \
+	X(TICKET_ISSUED, "ticket-issued")                                                         \
+	X(TICKET_DENIED, "ticket-denied") /* there is no key, or no time left */                  \
+	X(QCD_SENT, "qcd-sent")           /* tokens for an SA that is lost, RFC 6290 */           \
+	X(REDIRECTED, "redirected")       /* IKE_SA_INIT sent elsewhere */                        \
+	X(RETRANSMIT, "retransmit")       /* response sent again from the cache */                \
+	X(DELETED, "deleted")             /* by the peer */                                       \
+	X(DPD_FAILED, "dpd-failed")                                                               \
+	X(HALF_OPEN_EXPIRED, "half-open-expired")                                                 \
+	X(CHILD_CREATED, "child-created") /* by CREATE_CHILD_SA */                                \
+	X(CHILD_REKEYED, "child-rekeyed")                                                         \
+	X(IKE_REKEYED, "ike-rekeyed")                                                             \
+	X(COLLISION, "collision")               /* both ends rekeyed the same SA */               \
+	X(CREATE_REFUSED, "create-refused")     /* CREATE_CHILD_SA answered by an error, by us */ \
+	X(REKEY_FAILED, "rekey-failed")         /* our own, to be tried again */                  \
+	X(KEEPALIVE, "keepalive")               /* sent, because we are behind a NAT */           \
+	X(FRAGMENT, "fragment")                 /* received, RFC 7383 */                          \
+	X(FOLLOWED, "redirect-followed")        /* by an initiator */                             \
+	X(EXPIRED, "expired")                   /* not rekeyed in time, so deleted by us */       \
+	X(DROP_HEADER, "drop-header")           /* no IKE message at all */                       \
+	X(TICKET_MALFORMED, "ticket-malformed") /* why TICKET_NACK: office.h */                   \
+	X(TICKET_UNKNOWN_KEY, "ticket-unknown-key")                                               \
+	X(TICKET_FORGED, "ticket-forged")                                                         \
+	X(TICKET_EXPIRED, "ticket-expired")                                                       \
+	X(TICKET_USED, "ticket-used")                                                             \
+	X(TICKET_REVOKED, "ticket-revoked")                                                       \
+	X(TICKET_POLICY, "ticket-policy")                                                         \
+	X(DROP_VERSION, "drop-version")                                                           \
+	X(DROP_PAYLOAD, "drop-payload") /* malformed, in clear */                                 \
+	X(DROP_UNKNOWN_SPI, "drop-unknown-spi")                                                   \
+	X(DROP_LIMIT, "drop-limit")       /* half-open or memory limit */                         \
+	X(DROP_ICV, "drop-icv")           /* forged or damaged */                                 \
+	X(DROP_STATE, "drop-state")       /* not expected in this state */                        \
+	X(DROP_WINDOW, "drop-window")     /* message ID outside the window */                     \
+	X(DROP_KE, "drop-ke")             /* unacceptable public value */                         \
+	X(SYNTAX, "invalid-syntax")       /* authentic but malformed */                           \
 	X(DROP_FRAGMENT, "drop-fragment") /* out of place, too much, or never completed */
 
 #define IKE_COUNT_ENUMERATOR(name, text) COUNT_##name,
@@ -86,6 +98,8 @@ struct path {
 	X(REDIRECTS, "redirected too often, or to a name") \
 	X(REDIRECTED, "redirected")                        \
 	X(TAKEN, "address is another member's now")        \
+	X(RESUMED, "resumed with its ticket")              \
+	X(SUPERSEDED, "the peer is at another member")     \
 	X(STOPPED, "member stops")
 
 #define REASON_ENUMERATOR(name, text) REASON_##name,
@@ -106,6 +120,9 @@ struct peer_info {
 	struct path path;
 	struct ip redirected_from; /* IP_NONE if it came directly */
 	bool is_redirectable;      /* showed REDIRECT_SUPPORTED or REDIRECTED_FROM */
+	bool is_resumed;           /* its last authentication was by a ticket (RFC 5723) */
+	bool is_initial_contact;   /* it said that it has no other IKE SA with us */
+	uint64_t supersedes;       /* is_resumed: the gateway's SPI of the one before; else 0 */
 	uint64_t since_ms;         /* monotonic time at which it was established */
 	uint64_t ref;              /* an initiator's caller's own number for it, else 0 */
 	bool is_gateway;           /* it called us; we may have rekeyed since */

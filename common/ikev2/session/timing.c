@@ -23,15 +23,30 @@ uint64_t core_jitter(struct ike_core *c, uint64_t base_ms)
 	return base_ms - random % (base_ms / 10 + 1);
 }
 
+/*
+ * Whoever gets hold of a ticket key can read what was resumed: a key exchange ends that. Spread
+ * over half of the time, because after a failover they all come at once.
+ */
+static uint64_t resumed_due(struct ike_core *c, uint64_t now_ms)
+{
+	uint64_t base_ms = c->conf.rekey_resumed_ms, random;
+
+	if (rng_u64(c->rng, &random) != 0)
+		random = 0;
+	return now_ms + base_ms - random % (base_ms / 2 + 1);
+}
+
 void ike_sa_schedule(struct ike_core *c, struct ike_sa *sa, uint64_t now_ms)
 {
 	uint64_t period_ms = c->conf.rekey_ike_ms;
 
 	sa->rekey_due_ms = sa->over_due_ms = NO_TIME;
-	if (period_ms == 0)
-		return;
-	sa->rekey_due_ms = now_ms + core_jitter(c, period_ms);
-	sa->over_due_ms = now_ms + period_ms + period_ms / 10;
+	if (period_ms != 0) {
+		sa->rekey_due_ms = now_ms + core_jitter(c, period_ms);
+		sa->over_due_ms = now_ms + period_ms + period_ms / 10;
+	}
+	if (sa->lineage.is_resumed && sa->n_rekeys == 0 && c->conf.rekey_resumed_ms != 0)
+		sa->rekey_due_ms = earlier(sa->rekey_due_ms, resumed_due(c, now_ms));
 }
 
 void ike_sa_retry_later(struct ike_core *c, struct ike_sa *sa, uint64_t now_ms, bool is_soon)
