@@ -125,11 +125,11 @@ int message_encode(const struct message *m, uint8_t *buf, size_t cap, struct byt
 	return err;
 }
 
-/* How many elements of a list, each written by the rows of table, fit in a frame. */
-static size_t fit(const struct field_table *table, const void *list, size_t n, size_t max)
+/* How many elements of a list, each written by the rows of table, fit in so many octets. */
+static size_t fit_in(size_t room, const struct field_table *table, const void *list, size_t n,
+		     size_t max)
 {
 	const uint8_t *element = list;
-	size_t room = FRAME_MAX - LIST_OVERHEAD;
 	size_t i = 0;
 
 	for (; i < n && i < max; i++, element += table->size) {
@@ -147,6 +147,12 @@ static size_t fit(const struct field_table *table, const void *list, size_t n, s
 	return i;
 }
 
+/* In a frame of their own. */
+static size_t fit(const struct field_table *table, const void *list, size_t n, size_t max)
+{
+	return fit_in(FRAME_MAX - LIST_OVERHEAD, table, list, n, max);
+}
+
 size_t message_fit_peers(const struct msg_peer *entries, size_t n)
 {
 	return fit(&message_peer_table, entries, n, MSG_PEERS_MAX);
@@ -155,4 +161,9 @@ size_t message_fit_peers(const struct msg_peer *entries, size_t n)
 size_t message_fit_sas(const struct msg_sa *entries, size_t n)
 {
 	return fit(&message_sa_table, entries, n, MSG_SAS_MAX);
+}
+
+bool message_fits_revocations(const struct msg_revocation *items, size_t n)
+{
+	return fit_in(FRAME_MAX / 4, &message_revocation_table, items, n, MSG_REVOCATIONS_MAX) == n;
 }

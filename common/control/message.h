@@ -7,6 +7,7 @@
 #include "common/base/errtext.h"
 #include "common/base/ip.h"
 #include "common/base/text.h"
+#include "common/control/message_tickets.h"
 
 /*
  * The messages between director and agents as values: one struct per type, and the functions that
@@ -21,7 +22,7 @@
  * it points to, and needs no freeing.
  */
 #define PROTO_MAJOR 1 /* has to be the other side's */
-#define PROTO_MINOR 1
+#define PROTO_MINOR 2
 
 /* Integers are 0 to 2^53 - 1 unless said otherwise, so that every JSON library can hold them. */
 #define MSG_INT_MAX (((uint64_t)1 << 53) - 1)
@@ -41,20 +42,17 @@ static inline bool msg_epoch_is_credible(uint64_t epoch, uint64_t known)
 
 #define MSG_TEXT_MAX       255 /* octets of identities and reasons */
 #define MSG_ADDRESSES_MAX  64  /* addresses of a member */
-#define MSG_RING_IDS_MAX   64
+#define MSG_RING_IDS_MAX   64  /* of hello */
 #define MSG_MEMBERS_MAX    191 /* the highest member number */
 #define MSG_COUNTERS_MAX   128
 #define MSG_PEERS_MAX      256 /* entries of a peer frame; see message_fit_peers() */
 #define MSG_INNER_MAX      32  /* inner prefixes of one peer */
 #define MSG_NUMBER_MAX     191
 #define MSG_SHARE_MAX      1000000 /* of a _ppm field: the whole */
-#define MSG_RING_MAX       64
-#define MSG_KEY_MIN        16
-#define MSG_KEY_MAX        64 /* octets of a key */
-#define MSG_REFERENCES_MAX 8  /* of a probe */
-#define MSG_SAS_MAX        32 /* entries of a sas_part frame; see message_fit_sas() */
-#define MSG_CHILDREN_MAX   48 /* Child SAs of one IKE SA, those on their way out included */
-#define MSG_SELECTORS_MAX  16 /* of one side of a Child SA */
+#define MSG_REFERENCES_MAX 8       /* of a probe */
+#define MSG_SAS_MAX        32      /* entries of a sas_part frame; see message_fit_sas() */
+#define MSG_CHILDREN_MAX   48      /* Child SAs of one IKE SA, those on their way out included */
+#define MSG_SELECTORS_MAX  16      /* of one side of a Child SA */
 
 #define MESSAGE_TYPES(X)                \
 	X(HELLO, "hello")               \
@@ -77,7 +75,11 @@ static inline bool msg_epoch_is_credible(uint64_t epoch, uint64_t known)
 	X(EVENT, "event")               \
 	X(MEMBERS, "members")           \
 	X(SAS, "sas")                   \
-	X(SAS_PART, "sas_part")
+	X(SAS_PART, "sas_part")         \
+	X(RING, "ring")                 \
+	X(RING_OK, "ring_ok")           \
+	X(REVOKE, "revoke")             \
+	X(SUPERSEDED, "superseded")
 
 #define MESSAGE_ENUMERATOR(name, text) MESSAGE_##name,
 enum message_type {
@@ -152,6 +154,7 @@ const char *msg_state_name(enum msg_state state);
 const char *msg_peer_event_name(enum msg_peer_event event);
 const char *msg_peer_how_name(enum msg_peer_how how);
 const char *msg_seen_name(enum msg_seen seen);
+const char *msg_revoked_name(enum msg_revoked revoked);
 
 struct msg_proto {
 	uint16_t major;
@@ -193,14 +196,7 @@ struct msg_member {
 	size_t n_home;
 	struct endpoint escrow; /* optional: family IP_NONE */
 	struct endpoint mesh;   /* optional: family IP_NONE */
-};
-
-/* A key of the cluster's ring. A use that this version does not know is ignored. */
-#define MSG_KEY_USE_NOTICE "notice" /* of what members send each other: common/mesh */
-struct msg_key {
-	const char *id;   /* a name */
-	const char *use;  /* a name */
-	struct bytes key; /* MSG_KEY_MIN to MSG_KEY_MAX octets, base64 in JSON */
+	uint8_t number;         /* optional: 1 to MSG_NUMBER_MAX, of its SPIs; 0: not said */
 };
 
 struct msg_welcome {
@@ -214,6 +210,8 @@ struct msg_welcome {
 	size_t n_members;
 	const struct msg_key *ring; /* optional in version 1.0 */
 	size_t n_ring;
+	const struct msg_revocation *revocations; /* optional */
+	size_t n_revocations;
 };
 
 /* ---- director to agent: members, when what welcome said of them has changed ---- */
@@ -293,9 +291,11 @@ struct msg_peer {
 	const struct ip_prefix *inner;
 	size_t n_inner;
 	enum msg_peer_how how;
-	struct ip from;    /* optional: what N(REDIRECTED_FROM) named */
-	uint64_t since_ms; /* age: how long ago the SA was set up */
-	struct ip lease;   /* optional: the inner address that it was given */
+	struct ip from;       /* optional: what N(REDIRECTED_FROM) named */
+	uint64_t since_ms;    /* age: how long ago the SA was set up */
+	struct ip lease;      /* optional: the inner address that it was given */
+	uint64_t supersedes;  /* optional, up: the gateway's SPI of the IKE SA in its ticket */
+	bool initial_contact; /* optional: it says that it has no other IKE SA */
 };
 
 struct msg_peers {
@@ -320,6 +320,7 @@ struct msg_claim {
 	uint64_t epoch;   /* from 1 on */
 	const char *from; /* optional: the member that had it, or NULL */
 	bool force;       /* optional, false: although somebody still answers for it */
+	uint8_t dead;     /* optional: the number of the member whose home it is, judged down */
 };
 
 struct msg_claimed {
@@ -476,6 +477,10 @@ struct message {
 		struct msg_members members;
 		struct msg_sas sas;
 		struct msg_sas_part sas_part;
+		struct msg_ring ring;
+		struct msg_ring_ok ring_ok;
+		struct msg_revoke revoke;
+		struct msg_superseded superseded;
 		const char *unknown; /* MESSAGE_UNKNOWN: the type as received */
 	};
 	struct arena_chunk *memory; /* of a decoded message; private */
@@ -511,5 +516,11 @@ size_t message_fit_peers(const struct msg_peer *entries, size_t n);
 
 /* The same for sas_part; 0 if even the first is too long: then it has to have fewer children. */
 size_t message_fit_sas(const struct msg_sa *entries, size_t n);
+
+/*
+ * Whether they fit in a frame together with all else that a welcome holds: a fourth of it is
+ * theirs. False if there are more than MSG_REVOCATIONS_MAX, too.
+ */
+bool message_fits_revocations(const struct msg_revocation *items, size_t n);
 
 #endif

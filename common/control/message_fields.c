@@ -11,7 +11,7 @@ static const struct field name_row[] = { { .kind = FIELD_TEXT, .text = &message_
 const struct field_table message_ip_table = { TABLE(ip_row, struct ip) };
 const struct field_table message_endpoint_table = { TABLE(endpoint_row, struct endpoint) };
 static const struct field_table prefix_table = { TABLE(prefix_row, struct ip_prefix) };
-static const struct field_table name_table = { TABLE(name_row, const char *) };
+const struct field_table message_name_table = { TABLE(name_row, const char *) };
 
 static const struct field address_rows[] = {
 	{ PLAIN(IP, msg_address, address) },
@@ -33,7 +33,7 @@ static const struct field hello_rows[] = {
 	{ UINT(msg_hello, capacity, 1, MSG_INT_MAX) },
 	{ COUNT(msg_hello, max_epoch) },
 	{ PLAIN_OPTIONAL(ENDPOINT, msg_hello, mesh) },
-	{ LIST(msg_hello, ring_ids, name_table, MSG_RING_IDS_MAX) },
+	{ LIST(msg_hello, ring_ids, message_name_table, MSG_RING_IDS_MAX) },
 };
 static const struct field_table hello_table = { TABLE(hello_rows, struct msg_hello) };
 
@@ -42,15 +42,9 @@ static const struct field member_rows[] = {
 	{ LIST(msg_member, home, message_ip_table, MSG_ADDRESSES_MAX) },
 	{ PLAIN_OPTIONAL(ENDPOINT, msg_member, escrow) },
 	{ PLAIN_OPTIONAL(ENDPOINT, msg_member, mesh) },
+	{ UINT(msg_member, number, 1, MSG_NUMBER_MAX), .is_optional = true },
 };
 static const struct field_table member_table = { TABLE(member_rows, struct msg_member) };
-
-static const struct field key_rows[] = {
-	{ TEXT(msg_key, id, name) },
-	{ TEXT(msg_key, use, name) },
-	{ KEY(msg_key, key) },
-};
-static const struct field_table key_table = { TABLE(key_rows, struct msg_key) };
 
 static const struct field welcome_rows[] = {
 	{ PLAIN(PROTO, msg_welcome, proto) },
@@ -60,10 +54,11 @@ static const struct field welcome_rows[] = {
 	{ UINT(msg_welcome, suspect_ms, 10, 600000) },
 	{ COUNT(msg_welcome, epoch) },
 	{ LIST(msg_welcome, members, member_table, MSG_MEMBERS_MAX) },
-	{ LIST(msg_welcome, ring, key_table, MSG_RING_MAX), .is_optional = true },
+	{ LIST(msg_welcome, ring, message_key_table, MSG_RING_MAX), .is_optional = true },
 	{ RESERVED(RESERVED_OBJECT, "successors") },
 	{ RESERVED(RESERVED, "pins") },
-	{ RESERVED(RESERVED, "revocations") },
+	{ LIST(msg_welcome, revocations, message_revocation_table, MSG_REVOCATIONS_MAX),
+	  .is_optional = true },
 };
 static const struct field_table welcome_table = { TABLE(welcome_rows, struct msg_welcome) };
 
@@ -132,6 +127,8 @@ static const struct field peer_rows[] = {
 	{ PLAIN_OPTIONAL(IP, msg_peer, from) },
 	{ COUNT(msg_peer, since_ms) },
 	{ PLAIN_OPTIONAL(IP, msg_peer, lease) },
+	{ PLAIN_OPTIONAL(HEX64, msg_peer, supersedes) },
+	{ PLAIN_OPTIONAL(BOOL, msg_peer, initial_contact) },
 };
 const struct field_table message_peer_table = { TABLE(peer_rows, struct msg_peer) };
 
@@ -156,9 +153,10 @@ static int check_welcome(const struct message *m, const struct field_place *plac
 {
 	struct field_place suspect = { place, "suspect_ms", 0 };
 
-	if (m->welcome.suspect_ms > m->welcome.heartbeat_ms)
-		return 0;
-	return field_refuse(why, &suspect, ERR_VALUE, "must be more than heartbeat_ms");
+	if (m->welcome.suspect_ms <= m->welcome.heartbeat_ms)
+		return field_refuse(why, &suspect, ERR_VALUE, "must be more than heartbeat_ms");
+	return message_check_revocations(m->welcome.revocations, m->welcome.n_revocations, place,
+					 why);
 }
 
 /* Of a peer that is there, address and connection are known. */
@@ -215,6 +213,10 @@ static const struct message_kind kinds[] = {
 	[MESSAGE_MEMBERS] = { KIND(members_table, members, NULL) },
 	[MESSAGE_SAS] = { KIND(message_sas_table, sas, NULL) },
 	[MESSAGE_SAS_PART] = { KIND(message_sas_part_table, sas_part, NULL) },
+	[MESSAGE_RING] = { KIND(message_ring_table, ring, NULL) },
+	[MESSAGE_RING_OK] = { KIND(message_ring_ok_table, ring_ok, NULL) },
+	[MESSAGE_REVOKE] = { KIND(message_revoke_table, revoke, message_check_revoke) },
+	[MESSAGE_SUPERSEDED] = { KIND(message_superseded_table, superseded, NULL) },
 };
 
 const struct message_kind *message_kind_of(enum message_type type)

@@ -17,7 +17,7 @@ struct message_kind {
 /* NULL for MESSAGE_UNKNOWN and numbers that are none. */
 const struct message_kind *message_kind_of(enum message_type type);
 
-/* A peer or SA entry on its own, to see how much room it takes. */
-extern const struct field_table message_peer_table, message_sa_table;
+/* Entries of lists on their own, to see how much room they take. */
+extern const struct field_table message_peer_table, message_sa_table, message_revocation_table;
 
 #endif

@@ -10,6 +10,7 @@ static const struct field claim_rows[] = {
 	{ EPOCH(msg_claim, epoch) },
 	{ TEXT_OPTIONAL(msg_claim, from, name) },
 	{ PLAIN_OPTIONAL(BOOL, msg_claim, force) },
+	{ UINT(msg_claim, dead, 1, MSG_NUMBER_MAX), .is_optional = true },
 };
 const struct field_table message_claim_table = { TABLE(claim_rows, struct msg_claim) };
 

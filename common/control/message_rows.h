@@ -12,10 +12,12 @@ extern const struct field_text message_name_text, message_line_text, message_ver
 
 /* The names of enumerations. */
 extern const char *const message_claims[],
-    *const message_states[], *const message_events[], *const message_hows[], *const message_seens[];
+    *const message_states[], *const message_events[], *const message_hows[],
+							  *const message_seens[],
+							      *const message_revokeds[];
 
 /* Elements of lists that are no objects. */
-extern const struct field_table message_ip_table, message_endpoint_table;
+extern const struct field_table message_ip_table, message_endpoint_table, message_name_table;
 
 /* The messages of failover, in message_orders.c. */
 extern const struct field_table message_claim_table, message_claimed_table, message_refused_table,
@@ -25,8 +27,16 @@ extern const struct field_table message_claim_table, message_claimed_table, mess
 /* Those about SAs, in message_sas.c. */
 extern const struct field_table message_sas_table, message_sas_part_table;
 
+/* Those about keys and tickets, in message_tickets.c. */
+extern const struct field_table message_key_table, message_ring_table, message_ring_ok_table,
+    message_revoke_table, message_superseded_table;
+
 int message_check_probe_result(const struct message *m, const struct field_place *place,
 			       struct errtext *why);
+int message_check_revoke(const struct message *m, const struct field_place *place,
+			 struct errtext *why);
+int message_check_revocations(const struct msg_revocation *items, size_t n,
+			      const struct field_place *place, struct errtext *why);
 
 /* Each macro names the struct, the member and, in JSON, the field. */
 #define AT(type, member)      .offset = offsetof(struct type, member)

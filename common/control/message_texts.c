@@ -62,6 +62,7 @@ const char *const message_events[] = { MSG_PEER_EVENTS(TEXT_OF) NULL };
 const char *const message_hows[] = { MSG_PEER_HOWS(TEXT_OF) NULL };
 static const char *const types[] = { MESSAGE_TYPES(TEXT_OF) NULL };
 const char *const message_seens[] = { MSG_SEENS(TEXT_OF) NULL };
+const char *const message_revokeds[] = { MSG_REVOKEDS(TEXT_OF) NULL };
 #undef TEXT_OF
 
 static const char *name_of(const char *const *names, unsigned int value)
@@ -101,4 +102,9 @@ const char *msg_peer_how_name(enum msg_peer_how how)
 const char *msg_seen_name(enum msg_seen seen)
 {
 	return name_of(message_seens, (unsigned int)seen);
+}
+
+const char *msg_revoked_name(enum msg_revoked revoked)
+{
+	return name_of(message_revokeds, (unsigned int)revoked);
 }

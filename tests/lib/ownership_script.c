@@ -134,7 +134,7 @@ void script_welcome(struct script *s, uint64_t epoch)
 
 static void claim(struct script *s, size_t index, uint64_t id, uint64_t epoch, bool force)
 {
-	struct msg_claim order = { script_ip(index), epoch, "m2", force };
+	struct msg_claim order = { script_ip(index), epoch, "m2", force, 0 };
 
 	ownership_claim(s->o, s->now_ms, id, &order);
 	drain(s);

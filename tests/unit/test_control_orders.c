@@ -112,7 +112,9 @@ static void start(struct world *d)
 {
 	static char cluster[] = "demo";
 	static const uint8_t notice_key[32] = { 1, 2, 3 };
-	static const struct msg_key ring[] = { { "n1", "notice", { notice_key, 32 } } };
+	static const struct msg_key ring[] = {
+		{ .id = "n1", .use = "notice", .key = { notice_key, 32 } }
+	};
 	const struct registry_conf times = { .suspect_ms = 60000 };
 	const struct control_events events = {
 		.hello = on_hello,

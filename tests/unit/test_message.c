@@ -48,15 +48,15 @@ static const struct msg_address addresses[] = {
 static const char *const ring_ids[] = { "t1", "t2" };
 static const struct ip home1[] = { V4(192, 0, 2, 21), V6_1 };
 static const struct msg_member members[] = {
-	{ "m1", home1, 2, { V4(192, 0, 2, 11), 7402 }, { V6_1, 7401 } },
-	{ "m2", NULL, 0, { .port = 0 }, { .port = 0 } },
+	{ "m1", home1, 2, { V4(192, 0, 2, 11), 7402 }, { V6_1, 7401 }, 1 },
+	{ "m2", NULL, 0, { .port = 0 }, { .port = 0 }, 0 },
 };
 static const uint8_t key1[16] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
 static const uint8_t key2[18] = { 0xff, 0xef, 0xfe, 0xfb, 0xff, 0xff, 0xff, 0xff, 0xff,
 				  0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 static const struct msg_key ring[] = {
-	{ "n1", MSG_KEY_USE_NOTICE, { key1, sizeof(key1) } },
-	{ "t1", "later", { key2, sizeof(key2) } },
+	{ "n1", MSG_KEY_USE_NOTICE, { key1, sizeof(key1) }, 0, 0, false, 0 },
+	{ "t1", "later", { key2, sizeof(key2) }, 0, 0, false, 0 },
 };
 static const struct msg_counter rates[] = { { "ike_auth.full", 12 }, { "resumed", 0 } };
 static const struct msg_counter errors[] = { { "no-proposal", MSG_INT_MAX } };
@@ -73,7 +73,9 @@ static const struct msg_peer peers[] = {
 	  .how = MSG_HOW_REDIRECTED_FROM,
 	  .from = V4(192, 0, 2, 10),
 	  .since_ms = 250,
-	  .lease = V4(10, 9, 0, 1) },
+	  .lease = V4(10, 9, 0, 1),
+	  .supersedes = 0x0200a1b2c3d4e5f6,
+	  .initial_contact = true },
 	{ .event = MSG_PEER_MOVED,
 	  .identity = "\"\xc3\xa4\"",
 	  .spi = 0xff,
@@ -92,12 +94,13 @@ static const struct ip released[] = { V4(192, 0, 2, 21) };
 	"\"held\":true,\"epoch\":7},{\"address\":\"2001:db8::1\",\"claim\":\"none\","    \
 	"\"held\":false,\"epoch\":0}],\"capacity\":10000,\"max_epoch\":9,"               \
 	"\"mesh\":\"0.0.0.0:7401\",\"ring_ids\":[\"t1\",\"t2\"]}"
-#define WELCOME                                                                                \
-	"{\"type\":\"welcome\",\"proto\":\"1.0\",\"number\":191,\"cluster\":\"demo\","         \
-	"\"heartbeat_ms\":100,\"suspect_ms\":300,\"epoch\":3,\"members\":[{\"name\":\"m1\","   \
-	"\"home\":[\"192.0.2.21\",\"2001:db8::1\"],\"escrow\":\"192.0.2.11:7402\","            \
-	"\"mesh\":\"[2001:db8::1]:7401\"},{\"name\":\"m2\",\"home\":[]}],\"ring\":[" KEYS "]," \
-	"\"successors\":{},\"pins\":[],\"revocations\":[]}"
+#define WELCOME                                                                                  \
+	"{\"type\":\"welcome\",\"proto\":\"1.0\",\"number\":191,\"cluster\":\"demo\","           \
+	"\"heartbeat_ms\":100,\"suspect_ms\":300,\"epoch\":3,\"members\":[{\"name\":\"m1\","     \
+	"\"home\":[\"192.0.2.21\",\"2001:db8::1\"],\"escrow\":\"192.0.2.11:7402\","              \
+	"\"mesh\":\"[2001:db8::1]:7401\",\"number\":1},{\"name\":\"m2\",\"home\":[]}],\"ring\":" \
+	"[" KEYS "],"                                                                            \
+	"\"successors\":{},\"pins\":[]}"
 #define KEYS                                                                       \
 	"{\"id\":\"n1\",\"use\":\"notice\",\"key\":\"AAECAwQFBgcICQoLDA0ODw==\"}," \
 	"{\"id\":\"t1\",\"use\":\"later\",\"key\":\"/+/++///////////////////\"}"
@@ -114,16 +117,17 @@ static const struct ip released[] = { V4(192, 0, 2, 21) };
 	"\"sas\":3,\"half_open\":4,\"capacity\":5},\"rates\":{\"ike_auth.full\":12,"        \
 	"\"resumed\":0},\"traffic\":{\"octets_in\":6,\"octets_out\":7,\"packets_in\":8,"    \
 	"\"packets_out\":9},\"errors\":{\"no-proposal\":9007199254740991}}"
-#define PEER                                                                                     \
-	"{\"type\":\"peer\",\"reset\":true,\"entries\":[{\"event\":\"up\","                      \
-	"\"identity\":\"p1.peers.example.net\",\"spi\":\"0100a1b2c3d4e5f6\","                    \
-	"\"address\":\"192.0.2.101:4500\",\"connection\":\"sites\","                             \
-	"\"inner\":[\"10.1.0.201/32\",\"2001:db8::/32\"],\"how\":\"redirected-from\","           \
-	"\"from\":\"192.0.2.10\",\"since_ms\":250,\"lease\":\"10.9.0.1\"},{\"event\":\"moved\"," \
-	"\"identity\":\"\\\"\xc3\xa4\\\"\",\"spi\":\"00000000000000ff\","                        \
-	"\"old_spi\":\"0100a1b2c3d4e5f6\",\"address\":\"[2001:db8::1]:500\","                    \
-	"\"connection\":\"sites\",\"inner\":[],\"how\":\"resumed\",\"since_ms\":0},"             \
-	"{\"event\":\"down\",\"identity\":\"p2\",\"spi\":\"ffffffffffffffff\",\"inner\":[],"     \
+#define PEER                                                                                 \
+	"{\"type\":\"peer\",\"reset\":true,\"entries\":[{\"event\":\"up\","                  \
+	"\"identity\":\"p1.peers.example.net\",\"spi\":\"0100a1b2c3d4e5f6\","                \
+	"\"address\":\"192.0.2.101:4500\",\"connection\":\"sites\","                         \
+	"\"inner\":[\"10.1.0.201/32\",\"2001:db8::/32\"],\"how\":\"redirected-from\","       \
+	"\"from\":\"192.0.2.10\",\"since_ms\":250,\"lease\":\"10.9.0.1\",\"supersedes\":"    \
+	"\"0200a1b2c3d4e5f6\",\"initial_contact\":true},{\"event\":\"moved\","               \
+	"\"identity\":\"\\\"\xc3\xa4\\\"\",\"spi\":\"00000000000000ff\","                    \
+	"\"old_spi\":\"0100a1b2c3d4e5f6\",\"address\":\"[2001:db8::1]:500\","                \
+	"\"connection\":\"sites\",\"inner\":[],\"how\":\"resumed\",\"since_ms\":0},"         \
+	"{\"event\":\"down\",\"identity\":\"p2\",\"spi\":\"ffffffffffffffff\",\"inner\":[]," \
 	"\"how\":\"pushed\",\"since_ms\":0}]}"
 #define BYE "{\"type\":\"bye\",\"id\":1,\"reason\":\"maintenance\",\"released\":[\"192.0.2.21\"]}"
 #define OK  "{\"type\":\"ok\",\"id\":1}"
@@ -147,7 +151,7 @@ static const struct sample {
 		       2 } },
 	  HELLO },
 	{ { .type = MESSAGE_WELCOME,
-	    .welcome = { { 1, 0 }, 191, "demo", 100, 300, 3, members, 2, ring, 2 } },
+	    .welcome = { { 1, 0 }, 191, "demo", 100, 300, 3, members, 2, ring, 2, NULL, 0 } },
 	  WELCOME },
 	{ { .type = MESSAGE_ERROR,
 	    .id = MSG_INT_MAX,
@@ -313,12 +317,12 @@ static const struct bad_case {
 	  "hello.proto: is 2.0, but only 1.x is spoken here" },
 	{ HELLO, "\"1.0\"", "\"0.9\"", ERR_UNSUPPORTED,
 	  "hello.proto: is 0.9, but only 1.x is spoken here" },
-	{ HELLO, "\"1.0\"", "\"1\"", ERR_VALUE, "hello.proto: must be a version such as 1.1" },
-	{ HELLO, "\"1.0\"", "\"1.00\"", ERR_VALUE, "hello.proto: must be a version such as 1.1" },
-	{ HELLO, "\"1.0\"", "\"1.0.0\"", ERR_VALUE, "hello.proto: must be a version such as 1.1" },
+	{ HELLO, "\"1.0\"", "\"1\"", ERR_VALUE, "hello.proto: must be a version such as 1.2" },
+	{ HELLO, "\"1.0\"", "\"1.00\"", ERR_VALUE, "hello.proto: must be a version such as 1.2" },
+	{ HELLO, "\"1.0\"", "\"1.0.0\"", ERR_VALUE, "hello.proto: must be a version such as 1.2" },
 	{ HELLO, "\"1.0\"", "\"1.65536\"", ERR_VALUE,
-	  "hello.proto: must be a version such as 1.1" },
-	{ HELLO, "\"1.0\"", "\"+1.0\"", ERR_VALUE, "hello.proto: must be a version such as 1.1" },
+	  "hello.proto: must be a version such as 1.2" },
+	{ HELLO, "\"1.0\"", "\"+1.0\"", ERR_VALUE, "hello.proto: must be a version such as 1.2" },
 	{ HELLO, "\"1.0\"", "1.0", ERR_VALUE, "hello.proto: must be a text" },
 	{ HELLO, "\"m1\"", "\"M1\"", ERR_VALUE,
 	  "hello.member: must be a name: 1 to 63 of a-z, 0-9 and -" },
@@ -511,7 +515,7 @@ static const struct lenient_case {
 } lenient_cases[] = {
 	{ HELLO, "{\"type\"", "{\"more\":[null,{\"a\":1.5}],\"type\"", HELLO },
 	{ HELLO, "\"claim\":\"l2\"", "\"claim\":\"l2\",\"metric\":5", HELLO },
-	{ WELCOME, "\"use\":\"later\"", "\"use\":\"later\",\"not_after\":5", WELCOME },
+	{ WELCOME, "\"use\":\"later\"", "\"use\":\"later\",\"rank\":5", WELCOME },
 	{ WELCOME, "\"pins\":[]", "\"pins\":7", WELCOME },
 	{ WELCOME, "\"successors\":{}", "\"successors\":[]", WELCOME },
 	{ PEER, "00000000000000ff", "00000000000000FF", PEER },
@@ -632,7 +636,7 @@ static void test_unsendable_hello(void **state)
 	m.hello.boot_id = 0;
 	expect_unsendable(&m, ERR_VALUE, "hello.boot_id: must be 16 hexadecimal digits, not all 0");
 	m = samples[MESSAGE_WELCOME].message;
-	m.welcome.ring = &(struct msg_key){ "n1", "notice", { key1, 15 } };
+	m.welcome.ring = &(struct msg_key){ .id = "n1", .use = "notice", .key = { key1, 15 } };
 	m.welcome.n_ring = 1;
 	expect_unsendable(&m, ERR_VALUE, "welcome.ring[0].key: must be 16 to 64 octets in base64");
 	m = samples[MESSAGE_HELLO].message;

@@ -89,7 +89,7 @@ static const struct limit_case {
 	  "hello.ring_ids: has 65 elements, at most 64 are allowed" },
 	{ "{\"type\":\"welcome\",\"proto\":\"1.0\",\"number\":1,\"cluster\":\"c\","
 	  "\"heartbeat_ms\":10,\"suspect_ms\":11,\"epoch\":0,\"members\":[],"
-	  "\"successors\":{},\"pins\":[],\"revocations\":[]}",
+	  "\"successors\":{},\"pins\":[]}",
 	  "\"members\":[", "{\"name\":\"m%zu\",\"home\":[\"192.0.2.1\"]}", 191,
 	  "welcome.members: has 192 elements, at most 191 are allowed" },
 	{ "{\"type\":\"report\",\"interval_ms\":1,\"load\":{\"load_ppm\":0,\"cpu_ppm\":0,\"sas\":0,"

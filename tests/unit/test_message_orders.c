@@ -31,13 +31,13 @@ static const struct endpoint references[] = { { V4(192, 0, 2, 13), 7401 },
 static const struct ip witnesses[] = { V4(192, 0, 2, 1) };
 static const struct ip home1[] = { V4(192, 0, 2, 21) };
 static const struct msg_member members[] = {
-	{ "m1", home1, 1, { .port = 0 }, { V4(192, 0, 2, 11), 7401 } },
-	{ "m2", NULL, 0, { .port = 0 }, { .port = 0 } },
+	{ "m1", home1, 1, { .port = 0 }, { V4(192, 0, 2, 11), 7401 }, 0 },
+	{ "m2", NULL, 0, { .port = 0 }, { .port = 0 }, 191 },
 };
 
 #define CLAIM                                                                  \
 	"{\"type\":\"claim\",\"id\":3,\"address\":\"192.0.2.21\",\"epoch\":7," \
-	"\"from\":\"m1\",\"force\":true}"
+	"\"from\":\"m1\",\"force\":true,\"dead\":191}"
 #define CLAIMED "{\"type\":\"claimed\",\"id\":3,\"address\":\"192.0.2.21\",\"epoch\":7}"
 #define REFUSED                                                                  \
 	"{\"type\":\"refused\",\"id\":3,\"address\":\"192.0.2.21\",\"epoch\":7," \
@@ -57,13 +57,13 @@ static const struct msg_member members[] = {
 	"{\"type\":\"event\",\"what\":\"alarm\",\"why\":\"somebody else says that it has it\"}"
 #define MEMBERS                                                                          \
 	"{\"type\":\"members\",\"members\":[{\"name\":\"m1\",\"home\":[\"192.0.2.21\"]," \
-	"\"mesh\":\"192.0.2.11:7401\"},{\"name\":\"m2\",\"home\":[]}]}"
+	"\"mesh\":\"192.0.2.11:7401\"},{\"name\":\"m2\",\"home\":[],\"number\":191}]}"
 
 static const struct sample {
 	struct message message;
 	const char *line;
 } samples[] = {
-	{ { .type = MESSAGE_CLAIM, .id = 3, .claim = { V4(192, 0, 2, 21), 7, "m1", true } },
+	{ { .type = MESSAGE_CLAIM, .id = 3, .claim = { V4(192, 0, 2, 21), 7, "m1", true, 191 } },
 	  CLAIM },
 	{ { .type = MESSAGE_CLAIMED, .id = 3, .claimed = { V4(192, 0, 2, 21), 7 } }, CLAIMED },
 	{ { .type = MESSAGE_REFUSED,
@@ -146,6 +146,7 @@ static const struct bad_case {
 	{ CLAIM, "\"m1\"", "\"\"", ERR_VALUE,
 	  "claim.from: must be a name: 1 to 63 of a-z, 0-9 and -" },
 	{ CLAIM, "true", "1", ERR_VALUE, "claim.force: must be true or false" },
+	{ CLAIM, "\"dead\":191", "\"dead\":192", ERR_VALUE, "claim.dead: must be from 1 to 191" },
 	{ CLAIMED, ",\"epoch\":7", "", ERR_MISSING, "claimed.epoch: missing" },
 	{ CLAIMED, "7", "9007199254740992", ERR_VALUE,
 	  "claimed.epoch: must be from 1 to 9007199254740991" },
@@ -215,8 +216,10 @@ static void test_optional_fields(void **state)
 	struct message m;
 
 	(void)state;
-	decode_or_fail(replace(CLAIM, ",\"from\":\"m1\",\"force\":true", ""), "claim", &m);
+	decode_or_fail(replace(CLAIM, ",\"from\":\"m1\",\"force\":true,\"dead\":191", ""), "claim",
+		       &m);
 	assert_null(m.claim.from);
+	assert_int_equal(m.claim.dead, 0);
 	assert_false(m.claim.force);
 	expect_encoded(&m, "claim", text);
 	message_free(&m);

@@ -131,7 +131,7 @@ static void test_samples_both_ways(void **state)
 		expect_encoded(&decoded, samples[i].line);
 		message_free(&decoded);
 	}
-	assert_int_equal((size_t)MESSAGE_SAS + COUNT_OF(samples), MESSAGE_UNKNOWN);
+	assert_int_equal((size_t)MESSAGE_SAS + COUNT_OF(samples), MESSAGE_RING);
 }
 
 static const struct bad_case {

@@ -175,7 +175,7 @@ static void bar(struct world *w, size_t i, uint64_t epoch)
 
 static void order_claim(struct world *w, size_t i)
 {
-	struct msg_claim order = { ip_of(i), draw_epoch(w), "m2", draw(w, 4) == 0 };
+	struct msg_claim order = { ip_of(i), draw_epoch(w), "m2", draw(w, 4) == 0, 0 };
 
 	if (!w->is_connected || w->next_id + 1 >= IDS_MAX)
 		return;
