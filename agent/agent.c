@@ -10,6 +10,7 @@
 #include "agent/keeper/keeper_client.h"
 #include "agent/peer_feed.h"
 #include "agent/sa_page.h"
+#include "agent/tickets/tickets.h"
 #include "agent/track/tracker.h"
 #include "agent/uplink/uplink.h"
 #include "common/io/sd_notify.h"
@@ -49,6 +50,8 @@ struct agent {
 	struct peer_feed *peers;
 	struct addresses *addresses;
 	struct tracker *tracker;
+	struct tickets *tickets;
+	const char *ring_ids[MSG_RING_IDS_MAX]; /* of a hello */
 	struct agent_report report;
 	enum stage stage;
 	int error;
@@ -184,6 +187,7 @@ static void on_addresses_changed(void *ctx)
 		if (!addresses_is_held(a->addresses, i))
 			target.family = IP_NONE;
 		shard_set_redirect(a->shard, local, &target);
+		shard_set_dead(a->shard, local, addresses_dead(a->addresses, i));
 	}
 	show_status(a);
 	bye_if_released(a);
@@ -330,6 +334,12 @@ static void on_peer(void *ctx, enum action_type what, const struct peer_info *pe
 
 /* ---- the director ---- */
 
+static void use_tokens(struct agent *a)
+{
+	for (uint8_t number = 1; number <= MSG_NUMBER_MAX; number++)
+		shard_set_qcd(a->shard, number, tickets_qcd(a->tickets, number));
+}
+
 /*
  * From here on nothing may hold up the loop: the keeper listens to main's heart from its first
  * beat.
@@ -349,6 +359,7 @@ static void serve(struct agent *a)
 
 	uv_timer_stop(&a->timers[TIMER_ALONE]);
 	conf.member = addresses_number(a->addresses);
+	conf.tickets = tickets_office(a->tickets);
 	err = shard_begin(a->shard, &conf, a->res.setup->policy, &a->rng);
 	if (err == 0)
 		err = keeper_client_new(a->loop, a->keeper_fd, &keeper_events, &a->keeper);
@@ -358,6 +369,7 @@ static void serve(struct agent *a)
 		return;
 	}
 	a->stage = STAGE_SERVING;
+	use_tokens(a);
 	log_info(a->lg, LG_MAIN, "serving as number %u", addresses_number(a->addresses));
 	show_status(a);
 	addresses_begin(a->addresses, a->keeper);
@@ -385,6 +397,9 @@ static void on_welcome(void *ctx, const struct msg_welcome *w)
 		return;
 	}
 	addresses_take_welcome(a->addresses, w);
+	tickets_take_keys(a->tickets, w->ring, w->n_ring);
+	tickets_take_revocations(a->tickets, w->revocations, w->n_revocations);
+	use_tokens(a);
 	if (a->stage == STAGE_WAITING)
 		serve(a);
 	if (a->stage == STAGE_SERVING)
@@ -397,6 +412,10 @@ static void on_fill_hello(void *ctx, struct msg_hello *hello)
 
 	report_fill_hello(&a->report, a->res.conf, a->res.setup, hello);
 	addresses_fill_hello(a->addresses, a->report.addresses, hello);
+	memcpy(a->ring_ids, hello->ring_ids, hello->n_ring_ids * sizeof(a->ring_ids[0]));
+	hello->ring_ids = a->ring_ids;
+	hello->n_ring_ids =
+	    tickets_key_names(a->tickets, a->ring_ids, hello->n_ring_ids, MSG_RING_IDS_MAX);
 }
 
 static void on_last_words(void *ctx, const struct endpoint *to, struct bytes words)
@@ -424,14 +443,56 @@ static void answer_sas(struct agent *a, const struct message *m)
 	sa_page_free(page);
 }
 
+static void answer_ring(struct agent *a, const struct message *m)
+{
+	struct message answer = { .type = MESSAGE_RING_OK, .id = m->id };
+	const char **ids = calloc(m->ring.n_keys + 1, sizeof(*ids));
+
+	addresses_take_keys(a->addresses, m->ring.keys, m->ring.n_keys);
+	tickets_take_keys(a->tickets, m->ring.keys, m->ring.n_keys);
+	use_tokens(a);
+	for (size_t i = 0; ids != NULL && i < m->ring.n_keys; i++)
+		ids[answer.ring_ok.n_ids++] = m->ring.keys[i].id;
+	answer.ring_ok.ids = ids;
+	uplink_tell(a->uplink, &answer);
+	free(ids);
+}
+
+static void answer_revoke(struct agent *a, const struct message *m)
+{
+	struct message answer = { .type = MESSAGE_OK, .id = m->id };
+
+	tickets_take_revocations(a->tickets, m->revoke.revocations, m->revoke.n_revocations);
+	uplink_tell(a->uplink, &answer);
+}
+
+/* True if it was about SAs or tickets. */
+static bool take_session_order(struct agent *a, const struct message *m)
+{
+	switch (m->type) {
+	case MESSAGE_SAS:
+		answer_sas(a, m);
+		return true;
+	case MESSAGE_RING:
+		answer_ring(a, m);
+		return true;
+	case MESSAGE_REVOKE:
+		answer_revoke(a, m);
+		return true;
+	case MESSAGE_SUPERSEDED:
+		shard_supersede(a->shard, m->superseded.spi);
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void on_order(void *ctx, const struct message *m)
 {
 	struct agent *a = ctx;
 
-	if (m->type == MESSAGE_SAS) {
-		answer_sas(a, m);
+	if (take_session_order(a, m))
 		return;
-	}
 	addresses_take_order(a->addresses, m);
 	bye_if_released(a);
 }
@@ -554,7 +615,8 @@ int agent_new(uv_loop_t *loop, const struct agent_resources *res, struct agent *
 	a->crypto = crypto_new();
 	a->inside = inside_new();
 	a->peers = peer_feed_new(loop, a->lg);
-	if (a->crypto == NULL || a->inside == NULL || a->peers == NULL)
+	a->tickets = tickets_new(&res->conf->tickets, a->lg);
+	if (a->crypto == NULL || a->inside == NULL || a->peers == NULL || a->tickets == NULL)
 		goto fail;
 	err = shard_new(loop, res->setup->addresses, res->setup->n_addresses, res->tun_fd,
 			a->crypto, a->lg, &events, &a->shard, why);
@@ -570,6 +632,7 @@ int agent_new(uv_loop_t *loop, const struct agent_resources *res, struct agent *
 	return 0;
 fail:
 	/* The loop never runs for a failed start: its handles die with the process. */
+	tickets_free(a->tickets);
 	inside_free(a->inside);
 	crypto_free(a->crypto);
 	free(a);
@@ -616,6 +679,7 @@ int agent_free(struct agent *a)
 {
 	int error = a->error;
 
+	tickets_free(a->tickets);
 	inside_free(a->inside);
 	crypto_free(a->crypto);
 	free(a);

@@ -180,6 +180,13 @@ void report_fill_report(struct agent_report *r, const struct agent_conf *conf,
 	report->n_errors += addresses_counters(addresses, r->errors + report->n_errors);
 }
 
+static enum msg_peer_how how_of(const struct peer_info *peer)
+{
+	if (peer->is_resumed)
+		return MSG_HOW_RESUMED;
+	return peer->redirected_from.family != IP_NONE ? MSG_HOW_REDIRECTED_FROM : MSG_HOW_FULL;
+}
+
 void report_fill_peer(enum action_type what, const struct peer_info *peer, uint64_t now_ms,
 		      struct ip_prefix inner[MSG_INNER_MAX], struct msg_peer *entry)
 {
@@ -197,8 +204,9 @@ void report_fill_peer(enum action_type what, const struct peer_info *peer, uint6
 		.connection = peer->connection,
 		.inner = inner,
 		.n_inner = n,
-		.how = peer->redirected_from.family != IP_NONE ? MSG_HOW_REDIRECTED_FROM
-							       : MSG_HOW_FULL,
+		.how = how_of(peer),
+		.supersedes = what == ACTION_PEER_UP ? peer->supersedes : 0,
+		.initial_contact = what == ACTION_PEER_UP && peer->is_initial_contact,
 		.from = peer->redirected_from,
 		.since_ms = now_ms - peer->since_ms,
 	};

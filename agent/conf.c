@@ -175,6 +175,14 @@ static const struct conf_row rows[] = {
 	    .help = "IKEv2.",
 	},
 	{
+	    .name = "tickets",
+	    .type = &conf_type_map,
+	    .rows = conf_ticket_rows,
+	    CONF_AT(struct agent_conf, tickets),
+	    .help = "Session resumption (RFC 5723): peers that ask for a ticket can come back at "
+		    "any member of the cluster without a key exchange.",
+	},
+	{
 	    .name = "connections",
 	    .type = &conf_type_map,
 	    .flags = CONF_REQUIRED,

@@ -95,6 +95,28 @@ struct agent_conf_ike {
 	uint32_t fragment_size; /* 0: never, else FRAGMENT_SIZE_MIN or more */
 };
 
+/* Which AUTH of a resumption is taken. */
+enum agent_ticket_auth {
+	AGENT_TICKET_AUTH_ANY,
+	AGENT_TICKET_AUTH_RFC,
+};
+
+/* What becomes of a ticket whose IKE SA the peer deletes. */
+enum agent_ticket_delete {
+	AGENT_TICKET_DELETE_VOID,
+	AGENT_TICKET_DELETE_KEEP,
+};
+
+/* RFC 5723. */
+struct agent_conf_tickets {
+	uint32_t lifetime_s;  /* 0: no tickets, else at least 60 */
+	uint32_t resumable_s; /* 0: without bound */
+	uint32_t rekey_s;     /* 0: as other IKE SAs */
+	uint32_t used_max;
+	enum agent_ticket_auth auth;
+	enum agent_ticket_delete on_delete;
+};
+
 struct agent_conf {
 	char *member;
 	char *run_as;
@@ -115,6 +137,7 @@ struct agent_conf {
 	char *tun_device;
 	uint32_t tun_mtu;
 	struct agent_conf_ike ike;
+	struct agent_conf_tickets tickets;
 	struct agent_conf_connection *connections; /* 1 to 256 */
 	size_t n_connections;
 	char *peers_file; /* absolute */

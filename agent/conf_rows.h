@@ -8,6 +8,7 @@
 extern const struct conf_row conf_address_rows[]; /* of home and adopt */
 extern const struct conf_row conf_track_rows[];
 extern const struct conf_row conf_ike_rows[];
+extern const struct conf_row conf_ticket_rows[];
 extern const struct conf_row conf_connection_rows[];
 
 #endif

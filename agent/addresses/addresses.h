@@ -63,6 +63,9 @@ void addresses_begin(struct addresses *a, struct keeper_client *keeper);
 void addresses_take_order(struct addresses *a, const struct message *m);
 void addresses_disconnected(struct addresses *a);
 
+/* The cluster's keys, as in a welcome: those that are for members' messages to each other. */
+void addresses_take_keys(struct addresses *a, const struct msg_key *keys, size_t n);
+
 /* What is tracked. At first it is taken to work. */
 void addresses_able(struct addresses *a, bool is_able, const char *why);
 
@@ -77,10 +80,15 @@ void addresses_keeper_dropped(struct addresses *a, const char *why);
 
 /* Views, by the index of the configuration. */
 bool addresses_is_held(const struct addresses *a, size_t index);
+/* The number of its member, if the address is held because that one was judged down; else 0. */
+uint8_t addresses_dead(const struct addresses *a, size_t index);
 size_t addresses_count_held(const struct addresses *a, bool only_homes);
 bool addresses_may_hold_any(const struct addresses *a); /* the kernel may have one */
 
-/* What is held, epochs and keys; borrows from a. claims and links are for the caller. */
+/*
+ * What is held, epochs, and the keys of addresses_take_keys(); borrows from a. claims, links and
+ * other keys are for the caller.
+ */
 void addresses_fill_hello(struct addresses *a, struct msg_address *addresses,
 			  struct msg_hello *hello);
 

@@ -172,10 +172,41 @@ static void take_probe(struct addresses *a, uint64_t id, const struct msg_probe 
 		neighbours_probe(a->neighbours, id, i, probe);
 }
 
+void addresses_take_keys(struct addresses *a, const struct msg_key *keys, size_t n)
+{
+	struct agent_state before = a->state;
+
+	take_keys(&a->state, keys, n);
+	addresses_use_keys(a);
+	if (!is_same_state(&before, &a->state))
+		(void)recorder_save(a->recorder, &a->state);
+	state_wipe(&before);
+}
+
+/* Whether the address is held by this order is asked in addresses_dead(). */
+static void note_dead(struct addresses *a, const struct msg_claim *claim)
+{
+	size_t i = addresses_find(a, &claim->address);
+
+	if (i == SIZE_MAX)
+		return;
+	a->dead[i].epoch = claim->epoch;
+	a->dead[i].number = claim->dead;
+}
+
+uint8_t addresses_dead(const struct addresses *a, size_t index)
+{
+	return addresses_is_held(a, index) &&
+		       ownership_epoch(a->ownership, index) == a->dead[index].epoch
+		   ? a->dead[index].number
+		   : 0;
+}
+
 void addresses_take_order(struct addresses *a, const struct message *m)
 {
 	switch (m->type) {
 	case MESSAGE_CLAIM:
+		note_dead(a, &m->claim);
 		ownership_claim(a->ownership, addresses_now(), m->id, &m->claim);
 		break;
 	case MESSAGE_RELEASE:

@@ -27,6 +27,10 @@ struct addresses {
 	bool was_held[KEEPER_ADDRESSES_MAX];
 	uint64_t lost_ms[KEEPER_ADDRESSES_MAX]; /* NEVER, or when it is lost for good */
 	const char *ring_ids[MESH_KEYS_MAX];
+	struct {
+		uint64_t epoch; /* of the order */
+		uint8_t number; /* of the member that it was judged down of; 0: it was not */
+	} dead[KEEPER_ADDRESSES_MAX];
 	bool is_closing;
 };
 

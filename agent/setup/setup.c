@@ -184,6 +184,10 @@ static int fill_responder(const struct agent_conf *conf, struct setup *s)
 		.rekey_ike_ms = conf->ike.rekey_ike_s * 1000,
 		.fragment_size = (uint16_t)conf->ike.fragment_size,
 		.force_encap = true, /* the TUN data plane sends nothing else */
+		.resumable_s = conf->tickets.resumable_s,
+		.rekey_resumed_ms = conf->tickets.rekey_s * 1000,
+		.allow_short_auth = conf->tickets.auth == AGENT_TICKET_AUTH_ANY,
+		.delete_voids_ticket = conf->tickets.on_delete == AGENT_TICKET_DELETE_VOID,
 	};
 	for (size_t i = 0; i < conf->ike.n_proposals && i < POLICY_MAX_SUITES; i++)
 		r->suites[r->n_suites++] = conf->ike.proposals[i];

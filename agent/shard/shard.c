@@ -2,6 +2,7 @@
 #include "agent/shard/shard.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #include "common/esp/tun/tun.h"
 #include "common/ikev2/const.h"
@@ -187,10 +188,17 @@ static void tell_usage(void *ctx, uint64_t id, const struct esp_stats *stats)
 	responder_child_usage(s->responder, now_ms(), id, stats);
 }
 
+/* Tickets outlive boots and are shown to other members: they have the time of the day. */
+static void tell_time(struct shard *s)
+{
+	responder_set_time(s->responder, now_ms(), (uint64_t)time(NULL));
+}
+
 static void on_trim(uv_timer_t *timer)
 {
 	struct shard *s = timer->data;
 
+	tell_time(s);
 	esp_set_each(s->esp, tell_usage, s);
 	drain(s);
 	esp_set_trim(s->esp, now_ms(), TRIM_IDLE_MS);
@@ -410,6 +418,7 @@ int shard_begin(struct shard *s, const struct responder_conf *conf, const struct
 	s->responder = responder_new(conf, policy, s->crypto, rng, s->lg);
 	if (s->responder == NULL)
 		return ERR_CONFIG;
+	tell_time(s);
 	uv_timer_start(&s->trim, on_trim, TRIM_PERIOD_MS, TRIM_PERIOD_MS);
 	return 0;
 }
@@ -428,6 +437,27 @@ void shard_drop_local(struct shard *s, const struct ip *local)
 		return;
 	responder_drop_local(s->responder, now_ms(), local);
 	drain(s);
+}
+
+void shard_supersede(struct shard *s, uint64_t spi)
+{
+	if (s->responder == NULL || s->is_closing)
+		return;
+	if (!responder_supersede(s->responder, now_ms(), spi))
+		log_debug(s->lg, LG_IKE, "an IKE SA to be given up is gone already");
+	drain(s);
+}
+
+void shard_set_qcd(struct shard *s, uint8_t number, const struct qcd_secrets *secrets)
+{
+	if (s->responder != NULL && responder_set_qcd(s->responder, number, secrets) != 0)
+		log_error(s->lg, LG_IKE, "no tokens for member number %u", number);
+}
+
+void shard_set_dead(struct shard *s, const struct ip *local, uint8_t number)
+{
+	if (s->responder != NULL && responder_set_dead(s->responder, local, number) != 0)
+		log_error(s->lg, LG_IKE, "no tokens for member number %u", number);
 }
 
 const struct responder *shard_responder(const struct shard *s)

@@ -273,6 +273,9 @@ static void take_frame(struct uplink *u, const struct message *m)
 	case MESSAGE_PROBE:
 	case MESSAGE_MEMBERS:
 	case MESSAGE_SAS:
+	case MESSAGE_RING:
+	case MESSAGE_REVOKE:
+	case MESSAGE_SUPERSEDED:
 		if (u->is_welcome)
 			u->events.order(u->events.ctx, m);
 		break;
