@@ -185,6 +185,25 @@ static void test_ike_not_rekeyed_in_time(void **state)
 	pair_stop(&p);
 }
 
+/* The time is over while the peer's answer is still on its way: the new IKE SA stays. */
+static void test_ike_rekeyed_at_the_last_moment(void **state)
+{
+	struct ike_pair p;
+
+	(void)state;
+	pair_start(&p, 8);
+	p.rconf.rekey_ike_ms = 30000;
+	pair_establish(&p);
+	p.link.delay_min_ms = p.link.delay_max_ms = 3100;
+	while (responder_counter(p.r, COUNT_IKE_REKEYED) == 0)
+		pair_run(&p, 100);
+	assert_int_equal(responder_counter(p.r, COUNT_EXPIRED), 1);
+	pair_run(&p, 20000);
+	assert_int_equal(pair_count_established(&p, RESPONDER), 1);
+	pair_check(&p);
+	pair_stop(&p);
+}
+
 /* The peer prefers another group than the one that we begin with: once more with that. */
 static void test_other_group(void **state)
 {
@@ -275,6 +294,7 @@ int main(void)
 		cmocka_unit_test(test_rekeying_by_traffic),
 		cmocka_unit_test(test_not_rekeyed_in_time),
 		cmocka_unit_test(test_ike_not_rekeyed_in_time),
+		cmocka_unit_test(test_ike_rekeyed_at_the_last_moment),
 		cmocka_unit_test(test_other_group),
 		cmocka_unit_test(test_child_sa_not_found),
 		cmocka_unit_test(test_liveness),

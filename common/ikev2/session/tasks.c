@@ -227,6 +227,13 @@ void tasks_keep_delete(struct ike_sa *sa)
 	}
 }
 
+/* The successor has been rekeyed just now, and has time of its own. */
+static bool is_of_the_past(const struct task *task)
+{
+	return task->type == TASK_REKEY_IKE || task->type == TASK_LIVENESS ||
+	       (task->type == TASK_DELETE_IKE && task->reason == REASON_EXPIRED);
+}
+
 void tasks_move(struct ike_sa *from, struct ike_sa *to)
 {
 	struct task *task = from->tasks;
@@ -235,7 +242,7 @@ void tasks_move(struct ike_sa *from, struct ike_sa *to)
 	while (task != NULL) {
 		struct task *next = task->next;
 
-		if (task->type == TASK_REKEY_IKE || task->type == TASK_LIVENESS)
+		if (is_of_the_past(task))
 			task_free(task);
 		else
 			append(to, task);
