@@ -90,7 +90,7 @@ def delete(name):
 CLONE_NEWNET = 0x40000000
 
 
-def open_socket(name, kind=socket.SOCK_STREAM, family=socket.AF_INET):
+def open_socket(name, kind=socket.SOCK_STREAM, family=socket.AF_INET, proto=0):
     """A socket of this process that lives in a namespace: where it is made, there it stays."""
     made = []
 
@@ -103,7 +103,7 @@ def open_socket(name, kind=socket.SOCK_STREAM, family=socket.AF_INET):
                 return
         finally:
             os.close(fd)
-        made.append(socket.socket(family, kind))
+        made.append(socket.socket(family, kind, proto))
 
     thread = threading.Thread(target=enter_and_make)
     thread.start()

@@ -19,6 +19,7 @@ import subprocess
 
 from . import bridgeport, netns, runs
 from .capture import Capture
+from .echo import echo
 from .process import Process
 from .wait import wait_for
 
@@ -129,15 +130,8 @@ class Host:
         return found
 
     def ping(self, address, source=None, count=3, interval_s=0.05, wait_s=2):
-        """Ping; returns the number of answers."""
-        origin = ["-I", source] if source else []
-        done = self.run(
-            "ping", "-n", "-c", count, "-i", interval_s, "-W", wait_s, *origin, address, check=False
-        )
-        for field in done.stdout.split(","):
-            if field.strip().endswith("received"):
-                return int(field.split()[0])
-        raise AssertionError(f"{self.name}: ping {address}: {done.stdout}{done.stderr}")
+        """Ping an IPv4 address; returns the number of answers."""
+        return echo(self.netns, address, source, count, interval_s, wait_s)
 
     def kill_all(self):
         """SIGKILL to everything that runs here, as often as it takes."""
