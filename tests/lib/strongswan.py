@@ -22,7 +22,7 @@ import re
 import socket
 from dataclasses import dataclass, field
 
-from . import tools
+from . import tools, vici
 from .wait import wait_for
 
 START_DEADLINE_S = 10
@@ -239,6 +239,11 @@ class StrongSwan:
         argv = [tools.unconfined("swanctl"), *args, "--uri", self.uri]
         env = {"STRONGSWAN_CONF": str(self.conf)}
         return self.host.run(*argv, check=check, timeout=timeout, env=env)
+
+    def rekey(self, **what):
+        """As swanctl --rekey does: child=NAME or ike=NAME. Without a process, for many."""
+        answer = vici.request(self.socket, "rekey", what)
+        assert answer.get("success") == "yes", f"{what}: {answer}"
 
     # ---- SAs -----------------------------------------------------------------
 
