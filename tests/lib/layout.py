@@ -71,15 +71,17 @@ DPD_IKE = {"dpd_delay": "1s", "keyingtries": 0}
 DPD_CHILD = {"dpd_action": "restart"}
 
 
-def start_peer(net, number, psk, dpd=False, **options):
+def start_peer(net, number, psk, dpd=False, daemon_options=None, **options):
     """Start strongSwan in the host of a peer, set up to ask the director; returns it.
 
-    dpd: with short dead peer detection, else with none.
+    dpd: with short dead peer detection, else with none. The other options are as those of
+    StrongSwan and of its connect_to().
     """
     if dpd:
         options["ike_options"] = {**DPD_IKE, **options.get("ike_options", {})}
         options["child_options"] = {**DPD_CHILD, **options.get("child_options", {})}
-    peer = StrongSwan(net.hosts[f"p{number}"], daemon_options=DPD_DAEMON if dpd else None)
+    daemon = {**(DPD_DAEMON if dpd else {}), **(daemon_options or {})}
+    peer = StrongSwan(net.hosts[f"p{number}"], daemon_options=daemon)
     inner = f"{inner_address(number)}/32"
     peer.connect_to(DIRECTOR_ADDRESS, peer_identity(number), psk, inner, PROTECTED, **options)
     peer.start()

@@ -27,6 +27,8 @@ BY_US = r"Child SA \S+ asked for by us, in place of another"
 BY_PEER = r"Child SA \S+ asked for by the peer, in place of another"
 CHILD, IKE = {"child": "net"}, {"ike": "gw"}  # what the peer is told to rekey
 INHERITED = r"heir -> established: inherits"
+# A peer that says it again twice a second, for as long as it takes.
+REPEATS = {"retransmit_timeout": 0.5, "retransmit_base": 1.0, "retransmit_tries": 120}
 
 
 def start_one(make_cluster, member_edit=None, **options):
@@ -173,54 +175,70 @@ def test_member_rekeys(make_cluster):
         wait_for(lambda p=peer: len(p.established()) == 1, QUIET_DEADLINE_S, peer.process.describe)
 
 
-class DeafToIke:
-    """Drops what comes to a peer as IKE on 4500, and lets ESP pass: what is sent to it crosses."""
+class Crossing:
+    """IKE on 4500 between a peer and its member crosses; ESP passes.
+
+    Neither hears what the other asks until both have asked: what the peer says is dropped until the
+    member's question has reached the peer's host, and all that the member says. That is done in the
+    packet filter, so that nothing depends on who is faster.
+    """
+
+    # After the UDP header and the non-ESP marker; bit 0x20 of the flags is set in responses.
+    IKE = "@th,64,32 0"
+    RESPONSE = "@th,248,8 & 0x20 == 0x20"
+    REQUEST = "@th,248,8 & 0x20 == 0"
 
     def __init__(self, host):
         self.host = host
-        host.run(
-            "nft",
-            "add table ip deaf; "
-            "add chain ip deaf in { type filter hook input priority 0; }; "
-            "add rule ip deaf in udp sport 4500 @th,64,32 0 counter drop",
+        self._nft(
+            "add table ip crossing",
+            "add set ip crossing asked { type ipv4_addr; flags dynamic; }",
+            "add chain ip crossing in { type filter hook input priority 0; }",
+            "add chain ip crossing out { type filter hook output priority 0; }",
+            f"add rule ip crossing in udp sport 4500 {self.IKE} {self.REQUEST} "
+            "add @asked { ip saddr }",
+            f"add rule ip crossing in udp sport 4500 {self.IKE} drop",
+            f"add rule ip crossing out udp dport 4500 {self.IKE} ip daddr != @asked drop",
         )
 
-    def count(self):
-        text = self.host.run("nft", "list", "table", "ip", "deaf").stdout
-        return int(re.search(r"counter packets (\d+)", text).group(1))
+    def _nft(self, *commands):
+        self.host.run("nft", "; ".join(commands))
 
-    def hear(self):
-        self.host.run("nft", "delete", "table", "ip", "deaf")
+    def pass_questions(self):
+        """The peer hears what the member asks, but not what it answers."""
+        self._nft(
+            "flush chain ip crossing in",
+            f"add rule ip crossing in udp sport 4500 {self.IKE} {self.RESPONSE} drop",
+        )
 
-
-def collide(peer, what):
-    """The member's request is out and unheard; now the peer asks for the same."""
-    deaf = DeafToIke(peer.host)
-    wait_for(lambda: deaf.count() > 0, 30, peer.process.describe)
-    peer.swanctl("--rekey", *what)
-    wait_for(lambda: deaf.count() > 1, 5, peer.process.describe)
-    deaf.hear()
+    def end(self):
+        self._nft("delete table ip crossing")
 
 
-def test_forced_collisions(make_cluster):
-    """Both ends have asked to rekey the same SA before they hear of each other, of either kind."""
-    cluster = make_cluster(peers=1, edits={"members": rekey_times(24, 15)})
-    identity = layout.peer_identity(1)
-    peer = StrongSwan(cluster.net.hosts["p1"], daemon_options={"retransmit_timeout": "1.0"})
-    peer.connect_to(
-        layout.DIRECTOR_ADDRESS,
-        identity,
-        cluster.psk(identity),
-        f"{layout.inner_address(1)}/32",
-        layout.PROTECTED,
-    )
-    peer.start()
-    agent = cluster.agents[layout.member_of_home(peer.initiate().remote_host)]
-    pinger = ping(cluster)
-    collide(peer, ["--child", "net"])
-    assert peer.wait_log(r"detected CHILD_REKEY collision with CHILD_REKEY")
-    collide(peer, ["--ike", "gw"])
-    assert peer.wait_log(r"detected IKE_REKEY collision with IKE_REKEY")
+# Of either kind: the members' times, what the peer is told to do, what it calls a collision, and
+# what the agent says when it has heard the peer: of an IKE SA once each for its own and the peer's.
+COLLISIONS = {
+    "child": ((0, 20), CHILD, "CHILD_REKEY", BY_PEER, 1),
+    "ike": ((20, 0), IKE, "IKE_REKEY", r"-> heir: rekeying", 2),
+}
+
+
+@pytest.mark.parametrize("kind", COLLISIONS)
+def test_forced_collisions(make_cluster, kind):
+    """Both ends have asked to rekey the same SA before they hear of each other.
+
+    The peer asks, again and again, and is not heard until the member asks by itself. Then the
+    member hears the peer's question, and only then the peer the member's: both before any answer.
+    """
+    times, what, name, heard, count = COLLISIONS[kind]
+    cluster, peer, agent = start_one(make_cluster, rekey_times(*times), daemon_options=REPEATS)
+    pinger = ping(cluster, interval_s=0.01)
+    crossing = Crossing(peer.host)
+    peer.rekey(**what)
+    wait_for(lambda: count_log(agent, heard) >= count, 30, agent.process.describe)
+    crossing.pass_questions()
+    assert peer.wait_log(rf"detected {name} collision with {name}")
+    crossing.end()
     assert_passes(cluster)
     assert_nothing_lost(pinger, 1000)
     assert_as_before(cluster, peer, agent)
