@@ -11,12 +11,14 @@ environment a skipped test is a failure too: there, everything has to run.
 
 import argparse
 import concurrent.futures
+import contextlib
 import importlib
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 import xml.etree.ElementTree
 from dataclasses import dataclass, field
@@ -26,7 +28,21 @@ SOURCE = Path(__file__).resolve().parents[1]
 LOGS = SOURCE / "build" / "logs"
 JOBS = os.cpu_count() or 1
 BINARY_TIMEOUT_S = 300
-NET_TIMEOUT_S = 1500
+NET_TIMEOUT_S = 900  # of one file
+# Network tests mostly wait: one more than there are processors.
+NET_JOBS = JOBS + 1
+NET_LONG = (
+    "test_mutations",
+    "test_rekey",
+    "test_failover_director",
+    "test_keeper_failover",
+    "test_bad_input",
+    "test_failover_partition",
+    "test_keeper",
+)
+PYTEST_SLOTS = threading.Semaphore(NET_JOBS)
+PYTEST_NO_TESTS = 5  # its exit status if the markers left none
+BUILDING = threading.Lock()
 INTEROP_TIMEOUT_S = 360
 FAILOVER_SECONDS = 120
 FAILOVER_SEEDS_MIN = 1000
@@ -97,7 +113,8 @@ def build(variant, *targets):
     """make the targets of a variant; one test: it compiles, and warnings are errors."""
     argv = ["make", "--no-print-directory", f"-j{JOBS}", f"VARIANT={variant}", *targets]
     name = f"build-{variant}"
-    status, output = run_logged(name, argv)
+    with BUILDING:
+        status, output = run_logged(name, argv)
     if status == 0:
         return Result(passed=1)
     print(tail(output))
@@ -279,13 +296,21 @@ def count_junit(path):
     return result
 
 
-def run_pytest(layer, folders, timeout_s):
-    """pytest over folders of tests/, counted by its report."""
-    report = SOURCE / "build" / f"junit-{layer}.xml"
+def run_pytest(name, targets, timeout_s, slots=1):
+    """pytest over files or folders, counted by its report; its output is printed when it ends."""
+    report = SOURCE / "build" / f"junit-{name}.xml"
     report.unlink(missing_ok=True)
     argv = ["/usr/bin/python3", "-B", "-m", "pytest", "-c", "tests/pytest.ini"]
-    argv += [f"--junitxml={report}", *[f"tests/{folder}" for folder in folders]]
-    with subprocess.Popen(argv, cwd=SOURCE, stdin=subprocess.DEVNULL) as pytest:
+    argv += [f"--junitxml={report}", *targets]
+    with contextlib.ExitStack() as stack:
+        for _ in range(slots):
+            stack.enter_context(PYTEST_SLOTS)
+        log = stack.enter_context(open(LOGS / f"{name}.log", "w+b"))
+        pytest = stack.enter_context(
+            subprocess.Popen(
+                argv, cwd=SOURCE, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+            )
+        )
         try:
             status = pytest.wait(timeout_s)
         except subprocess.TimeoutExpired:
@@ -293,27 +318,52 @@ def run_pytest(layer, folders, timeout_s):
             # end the test that runs only.
             pytest.send_signal(signal.SIGINT)
             status = pytest.wait()
+        log.seek(0)
+        print(log.read().decode(errors="replace"), end="", flush=True)
     if not report.exists():
-        return Result(failed=1, notes=[f"pytest ended with status {status} and wrote no report"])
+        return Result(failed=1, notes=[f"{name}: pytest ended with status {status}, no report"])
     result = count_junit(report)
-    if status != 0 and result.failed == 0:
-        result.add(Result(failed=1, notes=[f"pytest ended with status {status}"]))
+    if status not in (0, PYTEST_NO_TESTS) and result.failed == 0:
+        result.add(Result(failed=1, notes=[f"{name}: pytest ended with status {status}"]))
     return result
 
 
+def net_files():
+    """The files of the network tests and of the library's own, those that take longest first."""
+    paths = [*SOURCE.glob("tests/net/test_*.py"), *SOURCE.glob("tests/lib/test_*.py")]
+    place = {name: number for number, name in enumerate(NET_LONG)}
+    return sorted(paths, key=lambda path: (place.get(path.stem, len(place)), path))
+
+
 def layer_net():
-    """The test library itself, then the programs in namespaces."""
+    """The test library itself, then the programs in namespaces: files side by side, then the tests
+    that have to be alone."""
     # The sanitizer builds are for test_mutations.py.
     if any(build(variant, "programs", "tools").failed for variant in ("release", "asan")):
         return Result(failed=1, notes=["network tests not run: the programs do not build"])
-    return run_pytest("net", ["lib", "net"], NET_TIMEOUT_S)
+    result = Result()
+    with concurrent.futures.ThreadPoolExecutor(NET_JOBS) as pool:
+        runs = [
+            pool.submit(run_pytest, f"net-{path.stem}", ["-m", "not alone", path], NET_TIMEOUT_S)
+            for path in net_files()
+        ]
+        try:
+            for run in runs:
+                result.add(run.result())
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    folders = ["tests/lib", "tests/net"]
+    alone = run_pytest("net-alone", ["-m", "alone", *folders], NET_TIMEOUT_S, slots=NET_JOBS)
+    result.add(alone)
+    return result
 
 
 def layer_interop():
     """The programs and a libreswan that has a kernel of its own."""
     if build("release", "programs").failed:
         return Result(failed=1, notes=["interop tests not run: the programs do not build"])
-    return run_pytest("interop", ["interop"], INTEROP_TIMEOUT_S)
+    return run_pytest("interop", ["tests/interop"], INTEROP_TIMEOUT_S)
 
 
 LAYERS = {
@@ -328,18 +378,32 @@ LAYERS = {
 }
 
 
+# Layers that wait more than they work: side by side, if both are to run.
+BESIDE = ("net", "interop")
+
+
+def run_layer(name):
+    """Run one; (its result, the seconds it took)."""
+    print(f"== {name}", flush=True)
+    start = time.monotonic()
+    result = LAYERS[name]()
+    return result, time.monotonic() - start
+
+
 def run_layers(names):
     """Run them in order; prints the table. Returns the sum."""
     total = Result()
     rows = []
-    for name in names:
-        print(f"== {name}", flush=True)
-        start = time.monotonic()
-        result = LAYERS[name]()
-        # What a sanitizer cannot do (replace malloc, say) has run if an earlier layer did it.
-        result.skips = {test: why for test, why in result.skips.items() if test not in total.ran}
-        rows.append((name, result, time.monotonic() - start))
-        total.add(result)
+    with concurrent.futures.ThreadPoolExecutor(len(BESIDE)) as pool:
+        begun = {}
+        for name in names:
+            if name in BESIDE and name not in begun:
+                begun = {other: pool.submit(run_layer, other) for other in BESIDE if other in names}
+            result, seconds = begun[name].result() if name in begun else run_layer(name)
+            # What a sanitizer cannot do (replace malloc, say) has run if an earlier layer did it.
+            result.skips = {test: why for test, why in result.skips.items() if test not in total.ran}
+            rows.append((name, result, seconds))
+            total.add(result)
     print(f"\n{'layer':<8}{'passed':>8}{'failed':>8}{'skipped':>9}{'time':>10}")
     for name, result, seconds in rows:
         counts = f"{result.passed:>8}{result.failed:>8}{result.skipped:>9}"

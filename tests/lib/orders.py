@@ -30,9 +30,11 @@ class Session:
         self.frames = queue.Queue()  # but heartbeats and reports; None: the connection has ended
         self.states = []  # of heartbeats
         self.ids = 100
+        self.lock = threading.Lock()  # of the sending half: acks and orders are of two threads
 
     def send(self, frame):
-        self.sock.sendall(json.dumps(frame).encode() + b"\n")
+        with self.lock:
+            self.sock.sendall(json.dumps(frame).encode() + b"\n")
 
     def order(self, kind, **fields):
         """Send an order, return its id."""

@@ -30,6 +30,7 @@ def web_finds_peer_at(cluster, member):
     return bool(found) and found[0].get("lladdr") == hosts[member].macs["eth1"]
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("how, limit_ms", [("cut_power", CUT_MS), ("kill_main", KILLED_MS)])
 def test_address_peer_and_traffic_survive(make_cluster, how, limit_ms):
     cluster = make_cluster(peers=1, edits={"director": failover.failover()})
@@ -82,6 +83,7 @@ def test_address_peer_and_traffic_survive(make_cluster, how, limit_ms):
     failover.assert_epochs_rise(watching, address)
 
 
+@pytest.mark.alone
 def test_orderly_stop_hands_the_address_over(make_cluster):
     cluster = make_cluster(peers=0, edits={"director": failover.failover()})
     address = layout.home_address("m1")

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What operators do with addresses: look, move, pause; and when addresses go home."""
 
+import pytest
+
 from lib import failover, layout
 from lib.addrwatch import now_us
 from lib.wait import wait_for
@@ -13,6 +15,7 @@ PAUSE_ROUNDS_US = 3000000
 MOVE_MS = 2000
 
 
+@pytest.mark.alone
 def test_move_and_back(make_cluster):
     cluster = make_cluster(peers=0, edits={"director": failover.failover()})
     watching = failover.watch(cluster)

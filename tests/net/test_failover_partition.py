@@ -184,8 +184,16 @@ def halves(cluster):
         cluster.wait_address(address, owner="m1", state="owned")
     healed = now_us()
     cluster.net.heal()
-    for name in lost:
-        cluster.wait_holders(layout.home_address(name), ["m1"])
+    # Side by side: the first to yield may be home again before the other has.
+    holding = set(lost)
+
+    def have_yielded():
+        holding.difference_update(
+            [name for name in holding if cluster.holders(layout.home_address(name)) == ["m1"]]
+        )
+        return not holding
+
+    wait_for(have_yielded, DEADLINE_S, lambda: f"{holding} yield: {cluster.describe()}")
     assert (now_us() - healed) / 1000 < NOTICE_MS + SLACK_MS
     cluster.wait_home()
     failover.assert_epochs_unique(watching)

@@ -186,6 +186,8 @@ def test_duplicate_ipv6_address_is_refused(start, watch, net):
     drive = start()
     frames = watch("eth0", 0x86dd)
     neighbour.ip("addr", "add", HOME6 + "/128", "dev", "eth0", "nodad")
+    # The kernel hears what is asked of it a moment later only.
+    wait_until("its group", lambda: "ff02::1:ff00:21" in neighbour.ip("maddr", "show"), 5)
     result, text = drive.ask("add 1")
     assert (result, text) == (ERR_EXISTS, f"{HOME6} is in use by {neighbour.mac('eth0')} on eth0")
     assert member.address(HOME6) is None

@@ -100,6 +100,7 @@ ALL_TABLES = ["arp waypost_inside", "ip waypost", "ip6 waypost", "ip6 waypost_in
 
 # ---- asks ------------------------------------------------------------------
 
+@pytest.mark.alone
 def test_ask(start, watch, net):
     _, neighbour = net
     drive = start("--address", "198.51.100.22,-,route")
