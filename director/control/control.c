@@ -15,6 +15,8 @@
 #define EVENT_BURST          200
 #define EVENT_INTERVAL_MS    200
 
+#define TICKETS_MINOR 2 /* of the version that brought ring, revoke and superseded */
+
 const char *control_counter_name(enum control_counter counter)
 {
 #define COUNTER_NAME(name, text) text,
@@ -58,7 +60,10 @@ int session_send(struct session *s, const struct message *m)
 			  why.text);
 		return err;
 	}
-	if (tls_stream_write(s->stream, frame) == 0)
+	err = tls_stream_write(s->stream, frame);
+	if (m->type == MESSAGE_WELCOME || m->type == MESSAGE_RING)
+		wipe(c->out, sizeof(c->out));
+	if (err == 0)
 		return 0;
 	log_debug(c->lg, LG_CONTROL, "%s not sent", message_type_name(m->type));
 	return ERR_CLOSED;
@@ -69,6 +74,18 @@ int control_send(struct control *c, size_t member, const struct message *m)
 	struct session *s = c->members[member].session;
 
 	return s != NULL && !s->has_left ? session_send(s, m) : ERR_CLOSED;
+}
+
+bool session_knows_tickets(const struct session *s)
+{
+	return s->minor >= TICKETS_MINOR;
+}
+
+bool control_knows_tickets(const struct control *c, size_t member)
+{
+	const struct session *s = c->members[member].session;
+
+	return s != NULL && !s->has_left && session_knows_tickets(s);
 }
 
 void session_send_error(struct session *s, const struct message *of, const char *code,
@@ -230,6 +247,17 @@ void control_set_ring(struct control *c, const struct msg_key *ring, size_t n)
 {
 	c->ring = ring;
 	c->n_ring = n;
+}
+
+void control_set_revocations(struct control *c, const struct msg_revocation *list, size_t n)
+{
+	c->revocations = list;
+	c->n_revocations = n;
+}
+
+void control_on_tickets(struct control *c, const struct control_ticket_events *events)
+{
+	c->tickets = *events;
 }
 
 void control_on_sas(struct control *c, control_take_sas *take, void *ctx)

@@ -18,18 +18,19 @@
 struct control;
 
 /* Every way in which a datagram or frame can be refused, counted. */
-#define CONTROL_COUNTERS(X)                                                           \
-	X(SESSIONS, "sessions") /* hellos that were welcomed */                       \
-	X(REFUSED_HELLO, "refused-hello")                                             \
-	X(BAD_FRAME, "bad-frame") /* ends the connection */                           \
-	X(HEARTBEATS, "heartbeats")                                                   \
-	X(HEARTBEATS_TLS, "heartbeats-tls")                                           \
-	X(HEARTBEAT_MALFORMED, "heartbeat-malformed")                                 \
-	X(HEARTBEAT_UNKNOWN, "heartbeat-unknown") /* no session of that member */     \
-	X(HEARTBEAT_FORGED, "heartbeat-forged")                                       \
-	X(HEARTBEAT_REPLAYED, "heartbeat-replayed")                                   \
-	X(GONE, "gone")                   /* said by keepers, repetitions included */ \
-	X(EVENT_DROPPED, "event-dropped") /* of agents, for the history */            \
+#define CONTROL_COUNTERS(X)                                                                   \
+	X(SESSIONS, "sessions") /* hellos that were welcomed */                               \
+	X(REFUSED_HELLO, "refused-hello")                                                     \
+	X(BAD_FRAME, "bad-frame") /* ends the connection */                                   \
+	X(HEARTBEATS, "heartbeats")                                                           \
+	X(HEARTBEATS_TLS, "heartbeats-tls")                                                   \
+	X(HEARTBEAT_MALFORMED, "heartbeat-malformed")                                         \
+	X(HEARTBEAT_UNKNOWN, "heartbeat-unknown") /* no session of that member */             \
+	X(HEARTBEAT_FORGED, "heartbeat-forged")                                               \
+	X(HEARTBEAT_REPLAYED, "heartbeat-replayed")                                           \
+	X(GONE, "gone")                   /* said by keepers, repetitions included */         \
+	X(EVENT_DROPPED, "event-dropped") /* of agents, for the history */                    \
+	X(SUPERSEDED, "superseded")       /* members told that their peer is elsewhere now */ \
 	X(TLS_REFUSED, "tls-refused")     /* connections that ended before a protocol began */
 
 #define CONTROL_ENUMERATOR(name, text) CONTROL_##name,
@@ -74,14 +75,32 @@ void control_accept(struct tls_stream *stream, void *ctx);
 /* For tls_server's on_refused. ctx is the control. */
 void control_refused(void *ctx, const struct endpoint *remote, const char *why);
 
-/* Keys that members are told when they are welcomed; borrowed. */
+/*
+ * Keys and revocations that members are told when they are welcomed; borrowed. Keys for notices
+ * come first: those are all that an older version is told.
+ */
 void control_set_ring(struct control *c, const struct msg_key *ring, size_t n);
+void control_set_revocations(struct control *c, const struct msg_revocation *list, size_t n);
+
+/* Who wants to know what members hold of these; borrowed until the call returns. */
+struct control_ticket_events {
+	/* Welcomed, in a version that has them; ids: of the keys that it had before. */
+	void (*hello)(void *ctx, size_t member, const char *const *ids, size_t n);
+	void (*ring_ok)(void *ctx, size_t member, const struct msg_ring_ok *m);
+	void (*ok)(void *ctx, size_t member, uint64_t id);
+	void *ctx;
+};
+
+void control_on_tickets(struct control *c, const struct control_ticket_events *events);
 
 /*
  * A message to a member. ERR_CLOSED: it is not connected, or about to be no more; or an error of
  * message_encode(), which is logged.
  */
 MUST_USE int control_send(struct control *c, size_t member, const struct message *m);
+
+/* It is connected, and its version has the messages of tickets. */
+bool control_knows_tickets(const struct control *c, size_t member);
 
 /*
  * Tells all members where the others are, if that has changed. To be called now and then, so that

@@ -17,6 +17,7 @@ struct session {
 	uint64_t id;
 	bool has_member; /* hello was welcomed */
 	bool has_left;   /* said bye */
+	uint16_t minor;  /* of its version */
 	size_t member;
 	struct heartbeat_window window;
 	uint8_t key[HEARTBEAT_KEY_SIZE];
@@ -42,6 +43,9 @@ struct control {
 	void *sas_ctx;
 	const struct msg_key *ring;
 	size_t n_ring;
+	const struct msg_revocation *revocations;
+	size_t n_revocations;
+	struct control_ticket_events tickets; /* none: NULL */
 	struct udp *udp;
 	uint64_t next_session;
 	struct control_member members[PLACEMENT_MAX_MEMBERS];
@@ -64,6 +68,9 @@ uint64_t control_now_ms(void);
 
 /* Of the certificate. */
 const char *session_name(const struct session *s);
+
+/* Its version has the messages of tickets. */
+bool session_knows_tickets(const struct session *s);
 
 /* ERR_CLOSED, or why it cannot be encoded, which is logged. */
 int session_send(struct session *s, const struct message *m);

@@ -71,6 +71,42 @@ static void log_peer(struct session *s, const struct msg_peer *p)
 		 msg_peer_how_name(p->how));
 }
 
+/* ---- peers that have another IKE SA elsewhere ---- */
+
+/* By the first octet of an SPI of its. */
+static size_t find_number(const struct registry *r, uint64_t spi)
+{
+	for (size_t i = 0; i < registry_count(r); i++) {
+		if (registry_get(r, i)->number == spi >> 56)
+			return i;
+	}
+	return PEERS_NOBODY;
+}
+
+/* It drops the SA and says so: then it goes from the table. */
+static void tell_superseded(void *ctx, const struct peer *peer)
+{
+	const struct session *by = ctx;
+	struct control *c = by->control;
+	struct message m = { .type = MESSAGE_SUPERSEDED };
+
+	if (!control_knows_tickets(c, peer->member))
+		return;
+	m.superseded = (struct msg_superseded){ peer->spi, peer->identity, session_name(by) };
+	if (control_send(c, peer->member, &m) == 0)
+		c->counters[CONTROL_SUPERSEDED]++;
+}
+
+static void take_peer(struct session *s, const struct msg_peer *p)
+{
+	struct control *c = s->control;
+
+	log_peer(s, p);
+	if (p->supersedes != 0 || p->initial_contact)
+		peers_superseded(c->peers, control_now_ms(), s->member, p,
+				 find_number(c->registry, p->supersedes), tell_superseded, s);
+}
+
 static void take_peers(struct session *s, const struct message *m)
 {
 	struct control *c = s->control;
@@ -84,7 +120,7 @@ static void take_peers(struct session *s, const struct message *m)
 		int err = peers_update(c->peers, control_now_ms(), s->member, p);
 
 		if (err == 0) {
-			log_peer(s, p);
+			take_peer(s, p);
 		} else {
 			why = err;
 			n_lost++;
@@ -169,6 +205,15 @@ static void take_known(struct session *s, const struct message *m)
 	case MESSAGE_SAS_PART:
 		if (s->control->take_sas != NULL)
 			s->control->take_sas(s->control->sas_ctx, s->member, m->id, &m->sas_part);
+		break;
+	case MESSAGE_RING_OK:
+		if (s->control->tickets.ring_ok != NULL)
+			s->control->tickets.ring_ok(s->control->tickets.ctx, s->member,
+						    &m->ring_ok);
+		break;
+	case MESSAGE_OK:
+		if (s->control->tickets.ok != NULL)
+			s->control->tickets.ok(s->control->tickets.ctx, s->member, m->id);
 		break;
 	case MESSAGE_EVENT:
 		take_event(s, &m->event);

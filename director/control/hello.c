@@ -95,13 +95,25 @@ static void fill_members(const struct control *c, struct msg_member members[PLAC
 			.home = member->home,
 			.n_home = member->n_home,
 			.mesh = c->members[i].mesh,
+			.number = member->number,
 		};
 	}
+}
+
+/* An older version takes keys for notices only, and not so many. */
+static size_t count_notice_keys(const struct control *c)
+{
+	size_t n = 0;
+
+	while (n < c->n_ring && strcmp(c->ring[n].use, MSG_KEY_USE_NOTICE) == 0)
+		n++;
+	return n;
 }
 
 static void send_welcome(struct session *s, uint64_t id)
 {
 	struct control *c = s->control;
+	bool has_tickets = session_knows_tickets(s);
 	struct msg_member members[PLACEMENT_MAX_MEMBERS];
 	struct message m = { .type = MESSAGE_WELCOME, .id = id };
 
@@ -116,10 +128,11 @@ static void send_welcome(struct session *s, uint64_t id)
 		.members = members,
 		.n_members = registry_count(c->registry),
 		.ring = c->ring,
-		.n_ring = c->n_ring,
+		.n_ring = has_tickets ? c->n_ring : count_notice_keys(c),
+		.revocations = c->revocations,
+		.n_revocations = has_tickets ? c->n_revocations : 0,
 	};
 	(void)session_send(s, &m); /* if it cannot be sent the connection ends */
-	wipe(c->out, sizeof(c->out));
 }
 
 void control_tell_members(struct control *c)
@@ -173,6 +186,7 @@ static void enter(struct session *s, const struct message *m)
 	bool is_reboot;
 
 	s->has_member = true;
+	s->minor = m->hello.proto.minor;
 	s->window = heartbeat_window_init(m->hello.boot_id);
 	member->session = s;
 	member->boot_id = m->hello.boot_id;
@@ -190,6 +204,8 @@ static void enter(struct session *s, const struct message *m)
 	c->counters[CONTROL_SESSIONS]++;
 	send_welcome(s, m->id);
 	CONTROL_TELL(c, hello, s->member, &m->hello, &mesh);
+	if (session_knows_tickets(s) && c->tickets.hello != NULL)
+		c->tickets.hello(c->tickets.ctx, s->member, m->hello.ring_ids, m->hello.n_ring_ids);
 	c->events.changed(c->events.ctx);
 }
 

@@ -117,6 +117,14 @@ bool coord_store(struct coordinator *c, struct coord_address *a, const struct co
 	return true;
 }
 
+/* The number of the member whose home it is, if that was judged down: who left is not dead. */
+static uint8_t dead_home(const struct coordinator *c, const struct coord_address *a)
+{
+	const struct member *home = registry_get(c->registry, a->home);
+
+	return a->owner != a->home && home->state == MEMBER_DOWN ? home->number : 0;
+}
+
 /* Without memory it counts as sent: that nobody answers brings the next attempt. */
 void coord_send_claim(struct coordinator *c, struct coord_address *a, bool force)
 {
@@ -137,6 +145,7 @@ void coord_send_claim(struct coordinator *c, struct coord_address *a, bool force
 	action->epoch = a->epoch;
 	action->from = a->from == a->owner ? COORDINATOR_NONE : a->from;
 	action->force = force;
+	action->dead = dead_home(c, a);
 }
 
 void coord_send_release(struct coordinator *c, struct coord_address *a, struct coord_order *order,

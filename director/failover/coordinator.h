@@ -103,7 +103,7 @@ struct coordinator_record {
 
 enum coordinator_action_type {
 	COORDINATOR_STORE,   /* .ticket: a new epoch above .at_least for .record; see below */
-	COORDINATOR_CLAIM,   /* to .member: .id, .ip, .epoch, .from, .force */
+	COORDINATOR_CLAIM,   /* to .member: .id, .ip, .epoch, .from, .force, .dead */
 	COORDINATOR_RELEASE, /* to .member: .id, .ip, .epoch */
 	COORDINATOR_PROBE,   /* to .member: .id, .probe */
 	COORDINATOR_FENCE,   /* .ticket: run the script for .member and .ip */
@@ -129,6 +129,7 @@ struct coordinator_action {
 	uint64_t epoch;
 	size_t from; /* COORDINATOR_NONE */
 	bool force;
+	uint8_t dead; /* number of the member whose home it is, if that was judged down; 0 */
 	struct {
 		uint8_t number;
 		size_t n_references;

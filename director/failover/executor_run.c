@@ -71,6 +71,7 @@ static void claim(struct executor *e, const struct coordinator_action *a)
 		.epoch = a->epoch,
 		.from = a->from != COORDINATOR_NONE ? name_of(e, a->from) : NULL,
 		.force = a->force,
+		.dead = a->dead,
 	};
 	order(e, a, &m);
 }

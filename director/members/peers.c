@@ -9,11 +9,21 @@
 
 struct record {
 	struct peer peer; /* the key is its spi */
+	struct identity *identity;
+	struct record *next, *prev; /* of the same identity */
 	UT_hash_handle hh;
+};
+
+/* All SAs of one, wherever they are; there is one at least. */
+struct identity {
+	struct record *first;
+	UT_hash_handle hh;
+	char name[];
 };
 
 struct peers {
 	struct record *by_spi[PLACEMENT_MAX_MEMBERS];
+	struct identity *identities;
 };
 
 struct peers *peers_new(void)
@@ -28,8 +38,71 @@ static void free_content(struct peer *peer)
 	free(peer->inner);
 }
 
+/* ---- by identity ---- */
+
+/* NULL: no memory. */
+static struct identity *make_identity(struct peers *p, const char *name)
+{
+	size_t len = strlen(name);
+	struct identity *id;
+
+	HASH_FIND(hh, p->identities, name, len, id);
+	if (id != NULL)
+		return id;
+	id = calloc(1, sizeof(*id) + len + 1);
+	if (id == NULL)
+		return NULL;
+	memcpy(id->name, name, len);
+	HASH_ADD(hh, p->identities, name[0], len, id);
+	if (id->hh.tbl != NULL)
+		return id;
+	free(id);
+	return NULL;
+}
+
+static void unlink_identity(struct peers *p, struct record *rec)
+{
+	struct identity *id = rec->identity;
+
+	if (id == NULL)
+		return;
+	if (rec->next != NULL)
+		rec->next->prev = rec->prev;
+	if (rec->prev != NULL)
+		rec->prev->next = rec->next;
+	else
+		id->first = rec->next;
+	rec->identity = NULL;
+	if (id->first != NULL)
+		return;
+	HASH_DELETE(hh, p->identities, id);
+	free(id);
+}
+
+/* Takes it out of where it was. */
+static int link_identity(struct peers *p, struct record *rec, const char *name)
+{
+	struct identity *id = make_identity(p, name);
+
+	if (id == NULL)
+		return ERR_NO_MEMORY;
+	if (rec->identity == id)
+		return 0;
+	unlink_identity(p, rec);
+	rec->identity = id;
+	rec->prev = NULL;
+	rec->next = id->first;
+	if (rec->next != NULL)
+		rec->next->prev = rec;
+	id->first = rec;
+	return 0;
+}
+
+/* ---- entries ---- */
+
 static void drop(struct peers *p, struct record *rec)
 {
+	unlink_identity(p, rec);
 	HASH_DELETE(hh, p->by_spi[rec->peer.member], rec);
 	free_content(&rec->peer);
 	free(rec);
@@ -91,8 +164,13 @@ static int add(struct peers *p, const struct peer *peer)
 	if (rec == NULL)
 		return ERR_NO_MEMORY;
 	rec->peer = *peer;
+	if (link_identity(p, rec, peer->identity) != 0) {
+		free(rec);
+		return ERR_NO_MEMORY;
+	}
 	HASH_ADD(hh, p->by_spi[peer->member], peer.spi, sizeof(rec->peer.spi), rec);
 	if (rec->hh.tbl == NULL) {
+		unlink_identity(p, rec);
 		free(rec);
 		return ERR_NO_MEMORY;
 	}
@@ -108,12 +186,13 @@ static int put(struct peers *p, uint64_t now_ms, size_t member, const struct msg
 
 	if (err != 0)
 		return err;
-	if (rec != NULL) {
+	if (rec != NULL && (err = link_identity(p, rec, peer.identity)) == 0) {
 		free_content(&rec->peer);
 		rec->peer = peer;
 		return 0;
 	}
-	err = add(p, &peer);
+	if (rec == NULL)
+		err = add(p, &peer);
 	if (err != 0)
 		free_content(&peer);
 	return err;
@@ -162,6 +241,27 @@ void peers_each(const struct peers *p, void (*visit)(void *ctx, const struct pee
 {
 	for (size_t i = 0; i < PLACEMENT_MAX_MEMBERS; i++) {
 		for (const struct record *rec = p->by_spi[i]; rec != NULL; rec = rec->hh.next)
+			visit(ctx, &rec->peer);
+	}
+}
+
+void peers_superseded(const struct peers *p, uint64_t now_ms, size_t member,
+		      const struct msg_peer *entry, size_t owner,
+		      void (*visit)(void *ctx, const struct peer *peer), void *ctx)
+{
+	uint64_t since_ms = entry->since_ms < now_ms ? now_ms - entry->since_ms : 0;
+	const struct identity *id;
+
+	if (entry->event != MSG_PEER_UP)
+		return;
+	HASH_FIND(hh, p->identities, entry->identity, strlen(entry->identity), id);
+	if (id == NULL)
+		return;
+	for (const struct record *rec = id->first; rec != NULL; rec = rec->next) {
+		bool is_named = rec->peer.member == owner && rec->peer.spi == entry->supersedes;
+
+		if (rec->peer.member != member && rec->peer.up_since_ms <= since_ms &&
+		    (is_named || entry->initial_contact))
 			visit(ctx, &rec->peer);
 	}
 }

@@ -6,9 +6,9 @@
 #include "director/placement/placement.h"
 
 /*
- * Which peers the members say they have: a pure table by (member, SPI), for status and later for
- * failover. Bounded per member; owns copies of everything. Members are indices below
- * PLACEMENT_MAX_MEMBERS.
+ * Which peers the members say they have: a pure table by (member, SPI) and by identity, for status,
+ * and to tell a member when its peer has an IKE SA elsewhere instead. Bounded per member; owns
+ * copies of everything. Members are indices below PLACEMENT_MAX_MEMBERS.
  */
 #define PEERS_MAX_PER_MEMBER 200000
 
@@ -42,6 +42,16 @@ void peers_forget_member(struct peers *p, size_t member);
 
 size_t peers_count(const struct peers *p, size_t member);
 size_t peers_count_all(const struct peers *p);
+
+/*
+ * The SAs at other members in whose place the one of this entry is, by what the entry says: that
+ * with the SPI .supersedes at the member owner (PEERS_NOBODY: there is none with that number), and
+ * with .initial_contact all of the identity. Only those that are older. visit as in peers_each().
+ */
+#define PEERS_NOBODY SIZE_MAX
+void peers_superseded(const struct peers *p, uint64_t now_ms, size_t member,
+		      const struct msg_peer *entry, size_t owner,
+		      void (*visit)(void *ctx, const struct peer *peer), void *ctx);
 
 /* By member, and for each in the order in which they came. visit must not change the table. */
 void peers_each(const struct peers *p, void (*visit)(void *ctx, const struct peer *peer),

@@ -27,6 +27,7 @@ static void send_claim(struct sim *s, const struct coordinator_action *action)
 		.epoch = action->epoch,
 		.from = action->from != COORDINATOR_NONE ? sim_name(s, action->from) : NULL,
 		.force = action->force,
+		.dead = action->dead,
 	};
 	check_order(s, action);
 	if (!session_send(s, action->member, &m))

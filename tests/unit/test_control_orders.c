@@ -293,7 +293,7 @@ static void test_welcome(void **state)
 	control_tell_members(d.control);
 	control_tell_members(d.control);
 	wait_received(&d, "{\"type\":\"members\",\"members\":[{\"name\":\"m1\","
-			  "\"home\":[\"192.0.2.21\"],\"mesh\":\"127.0.0.1:7401\"}");
+			  "\"home\":[\"192.0.2.21\"],\"mesh\":\"127.0.0.1:7401\",\"number\":7}");
 	assert_null(strstr(strstr(d.received, "\"members\",") + 1, "\"type\":\"members\""));
 	stop(&d);
 }

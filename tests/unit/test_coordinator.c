@@ -49,6 +49,7 @@ static void test_power_cut(void **state)
 	claim = cluster_last(COORDINATOR_CLAIM, COORDINATOR_NONE);
 	assert_int_equal(claim->from, 1);
 	assert_false(claim->force);
+	assert_int_equal(claim->dead, registry_get(world.registry, 1)->number);
 	assert_non_null(cluster_event("192.0.2.22", "orphaned", "m2 is down"));
 	assert_non_null(cluster_event("192.0.2.22", "owned", "claimed under epoch"));
 	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 1);
@@ -618,6 +619,8 @@ static void test_gone(void **state)
 	assert_int_equal(cluster_count(COORDINATOR_PROBE), 0);
 	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 1);
 	cluster_expect_owner(1, cluster_last(COORDINATOR_CLAIM, COORDINATOR_NONE)->member);
+	assert_int_equal(cluster_last(COORDINATOR_CLAIM, COORDINATOR_NONE)->dead,
+			 registry_get(world.registry, 1)->number);
 	assert_non_null(cluster_event("192.0.2.22", "orphaned", "its keeper says"));
 }
 
@@ -629,6 +632,7 @@ static void test_bye(void **state)
 	assert_int_equal(state_of(1), MEMBER_LEFT);
 	assert_int_equal(cluster_count(COORDINATOR_PROBE), 0);
 	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 1);
+	assert_int_equal(cluster_last(COORDINATOR_CLAIM, COORDINATOR_NONE)->dead, 0);
 	assert_int_not_equal(cluster_address(1)->owner, 1);
 	assert_int_equal(cluster_address(1)->state, ADDRESS_OWNED);
 }
@@ -645,6 +649,7 @@ static void test_bye_with_an_address(void **state)
 	cluster_run(1100);
 	assert_int_equal(state_of(1), MEMBER_LEFT);
 	assert_int_equal(cluster_count(COORDINATOR_CLAIM), 1);
+	assert_int_equal(cluster_last(COORDINATOR_CLAIM, COORDINATOR_NONE)->dead, 0);
 	assert_int_not_equal(cluster_address(1)->owner, 1);
 	assert_int_equal(cluster_address(1)->state, ADDRESS_OWNED);
 	cluster_run(5000);

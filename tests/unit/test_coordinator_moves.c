@@ -112,6 +112,7 @@ static void test_failback_manual(void **state)
 	assert_int_equal(cluster_count(COORDINATOR_STORE), 0);
 	assert_int_equal(cluster_move(1, NOBODY, false), 0);
 	cluster_expect_owner(1, 1);
+	assert_int_equal(cluster_last(COORDINATOR_CLAIM, 1)->dead, 0);
 	assert_false(cluster_address(1)->is_manual);
 }
 

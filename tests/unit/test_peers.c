@@ -184,6 +184,69 @@ static void test_limit_per_member(void **state)
 	assert_int_equal(peers_count_all(peers), 1);
 }
 
+/* ---- in whose place ---- */
+
+/* What the entry of member 0 takes the place of. */
+static void expect_superseded(const struct msg_peer *entry, size_t owner, const char *want)
+{
+	char text[256] = "";
+
+	peers_superseded(peers, NOW, 0, entry, owner, append, text);
+	assert_string_equal(text, want);
+}
+
+static void test_superseded(void **state)
+{
+	struct msg_peer entry = { .event = MSG_PEER_UP, .identity = "a", .spi = 9 };
+
+	(void)state;
+	update(MSG_PEER_UP, 0, 8, 0, "a");
+	update(MSG_PEER_UP, 1, 10, 0, "a");
+	update(MSG_PEER_UP, 1, 11, 0, "b");
+	update(MSG_PEER_UP, 2, 12, 0, "a");
+	expect_superseded(&entry, PEERS_NOBODY, "");
+	/* Its ticket names one. */
+	entry.supersedes = 10;
+	expect_superseded(&entry, 1, "1:10:a");
+	expect_superseded(&entry, 2, "");
+	expect_superseded(&entry, PEERS_NOBODY, "");
+	entry.supersedes = 8; /* its member knows by itself */
+	expect_superseded(&entry, 0, "");
+	entry.supersedes = 11; /* another peer's */
+	expect_superseded(&entry, 1, "");
+	/* It says that it has no other. */
+	entry.supersedes = 0;
+	entry.initial_contact = true;
+	expect_superseded(&entry, PEERS_NOBODY, "2:12:a 1:10:a");
+	entry.event = MSG_PEER_MOVED;
+	expect_superseded(&entry, PEERS_NOBODY, "");
+	/* Said again later, it means nothing about newer ones. */
+	entry.event = MSG_PEER_UP;
+	entry.since_ms = 1;
+	expect_superseded(&entry, PEERS_NOBODY, "");
+}
+
+/* The index by identity follows whatever becomes of the entries. */
+static void test_identities_follow(void **state)
+{
+	struct msg_peer entry = {
+		.event = MSG_PEER_UP, .identity = "a", .spi = 9, .initial_contact = true
+	};
+
+	(void)state;
+	for (uint64_t spi = 10; spi < 15; spi++)
+		update(MSG_PEER_UP, 1, spi, 0, "a");
+	update(MSG_PEER_DOWN, 1, 12, 0, "a");        /* from the middle */
+	update(MSG_PEER_DOWN, 1, 14, 0, "a");        /* the first */
+	update(MSG_PEER_MOVED, 1, 20, 10, "a");      /* the last, and it comes anew */
+	update(MSG_PEER_MOVED, 1, 11, 0, "changed"); /* is another's now */
+	expect_superseded(&entry, PEERS_NOBODY, "1:20:a 1:13:a");
+	peers_forget_member(peers, 1);
+	expect_superseded(&entry, PEERS_NOBODY, "");
+	update(MSG_PEER_UP, 1, 10, 0, "a");
+	expect_superseded(&entry, PEERS_NOBODY, "1:10:a");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -191,6 +254,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_copies, start, stop),
 		cmocka_unit_test_setup_teardown(test_bare_entry, start, stop),
 		cmocka_unit_test_setup_teardown(test_limit_per_member, start, stop),
+		cmocka_unit_test_setup_teardown(test_superseded, start, stop),
+		cmocka_unit_test_setup_teardown(test_identities_follow, start, stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
