@@ -9,7 +9,7 @@
 
 #include "common/base/rng.h"
 
-#define FORMAT     2
+#define FORMAT     3
 #define NUMBER_MAX 191
 #define FULL       2 /* of PRAGMA synchronous */
 
@@ -26,8 +26,21 @@
 	"CREATE TABLE keys(id TEXT PRIMARY KEY, use TEXT NOT NULL, key BLOB NOT NULL) STRICT;"  \
 	"PRAGMA user_version = 2;"
 
+/* Format 3: keys of several kinds, which come and go; tickets that were taken back. */
+#define FORMAT_3                                                               \
+	"ALTER TABLE keys ADD COLUMN number INTEGER NOT NULL DEFAULT 0;"       \
+	"ALTER TABLE keys ADD COLUMN state TEXT NOT NULL DEFAULT 'issuing';"   \
+	"ALTER TABLE keys ADD COLUMN not_before_s INTEGER NOT NULL DEFAULT 0;" \
+	"ALTER TABLE keys ADD COLUMN not_after_s INTEGER NOT NULL DEFAULT 0;"  \
+	"ALTER TABLE keys ADD COLUMN created_s INTEGER NOT NULL DEFAULT 0;"    \
+	"CREATE TABLE revocations(id INTEGER PRIMARY KEY AUTOINCREMENT, "      \
+	"what TEXT NOT NULL, name TEXT NOT NULL, before_s INTEGER NOT NULL, "  \
+	"until_s INTEGER NOT NULL) STRICT;"                                    \
+	"PRAGMA user_version = 3;"
+
 /* From each older format, 0 being an empty file. */
-static const char *const upgrades[FORMAT] = { FORMAT_1 FORMAT_2, FORMAT_2 };
+static const char *const upgrades[FORMAT] = { FORMAT_1 FORMAT_2 FORMAT_3, FORMAT_2 FORMAT_3,
+					      FORMAT_3 };
 
 /* ---- opening ---- */
 

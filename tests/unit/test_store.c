@@ -305,9 +305,9 @@ static void test_newer_format(void **state)
 	(void)state;
 	next_epoch(s, 41);
 	store_close(s);
-	execute("PRAGMA user_version = 3");
+	execute("PRAGMA user_version = 4");
 	expect_refused(ERR_UNSUPPORTED, "newer version");
-	execute("PRAGMA user_version = 2");
+	execute("PRAGMA user_version = 3");
 	s = open_store();
 	assert_int_equal(next_epoch(s, 0), 43);
 	store_close(s);

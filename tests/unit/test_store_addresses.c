@@ -283,7 +283,7 @@ static void test_upgrade(void **state)
 	(void)state;
 	execute(format_1);
 	s = open_store();
-	assert_non_null(strstr(said, "from format 1 to 2"));
+	assert_non_null(strstr(said, "from format 1 to 3"));
 	assert_int_equal(store_member_number(s, "m1", &number), 0);
 	assert_int_equal(number, 3);
 	assert_int_equal(store_address_order(s, &a, 0, &epoch), 0);
