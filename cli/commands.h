@@ -27,6 +27,8 @@ int command_placement(const struct command_context *c, int argc, char **argv);
 int command_addresses(const struct command_context *c, int argc, char **argv);
 int command_address(const struct command_context *c, int argc, char **argv);
 int command_failover(const struct command_context *c, int argc, char **argv);
+int command_keys(const struct command_context *c, int argc, char **argv);
+int command_tickets(const struct command_context *c, int argc, char **argv);
 
 /*
  * GET path from the director; 0 and a new reference, or an exit code, with the reason on c->err.

@@ -25,6 +25,8 @@ static const struct command {
 	{ "addresses", "who owns which service address, and why", command_addresses },
 	{ "address", "move ADDRESS MEMBER|home [--force]", command_address },
 	{ "failover", "[status|pause|resume]", command_failover },
+	{ "keys", "[list], rotate [ticket|qcd] [--revoke], revoke KEY", command_keys },
+	{ "tickets", "[list], revoke --identity ID|--connection NAME|--all", command_tickets },
 	{ "pki", "make and list the certificates of a cluster; needs no director", NULL },
 };
 

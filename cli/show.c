@@ -79,6 +79,7 @@ int command_status(const struct command_context *c, int argc, char **argv)
 		fprintf(c->out, "placement  %s\n", json_text(json, "placement"));
 		print_counters(c->out, "front end ", front);
 		print_counters(c->out, "dropped   ", json_object_get(front, "dropped"));
+		print_counters(c->out, "resuming  ", json_object_get(front, "resume"));
 	}
 	json_decref(json);
 	return EXIT_DONE;

@@ -15,6 +15,9 @@
 #define WEIGHT_MAX  1000
 #define BOUNDED_MAX 10
 #define HOLD_MAX    86400
+#define ROTATE_MAX  (30 * 86400)
+#define TICKET_MAX  (7 * 86400)
+#define KEYS_MIN    60
 
 /* ---- rows ---- */
 
@@ -46,6 +49,13 @@ static const struct conf_choice no_redirect_choices[] = {
 	{ NULL, 0 },
 };
 
+static const struct conf_choice resume_choices[] = {
+	{ "auto", DIRECTOR_RESUME_AUTO },
+	{ "redirect", DIRECTOR_RESUME_REDIRECT },
+	{ "nack", DIRECTOR_RESUME_NACK },
+	{ NULL, 0 },
+};
+
 static const struct conf_row front_end_rows[] = {
 	{
 	    .name = "workers",
@@ -64,6 +74,17 @@ static const struct conf_row front_end_rows[] = {
 	    CONF_AT(struct director_conf, no_redirect),
 	    .help = "What peers get that show no support for redirects: no answer, so that they "
 		    "try their next address, or an error notify.",
+	},
+	{
+	    .name = "resume",
+	    .type = &conf_type_choice,
+	    .choices = resume_choices,
+	    .def = "auto",
+	    CONF_AT(struct director_conf, resume),
+	    .help = "What peers get that ask here to resume. auto: a redirect to a member, where "
+		    "the request or the ticket says that the peer follows redirects; else, and "
+		    "with nack always, the word to start anew. redirect: always a redirect, for "
+		    "peers that follow them without saying so.",
 	},
 	{
 	    .name = "rate-limit",
@@ -218,6 +239,32 @@ static const struct conf_row failover_rows[] = {
 	{ .name = NULL },
 };
 
+static const struct conf_row keys_rows[] = {
+	{
+	    .name = "rotate-every-s",
+	    .type = &conf_type_uint,
+	    .min = KEYS_MIN,
+	    .max = ROTATE_MAX,
+	    .def = "86400",
+	    .unit = "seconds",
+	    CONF_AT(struct director_conf, rotate_every_s),
+	    .help = "How often another key takes over to seal tickets under.",
+	},
+	{
+	    .name = "ticket-lifetime-s",
+	    .type = &conf_type_uint,
+	    .min = KEYS_MIN,
+	    .max = TICKET_MAX,
+	    .def = "28800",
+	    .unit = "seconds",
+	    CONF_AT(struct director_conf, ticket_lifetime_s),
+	    .help = "The longest that any member gives tickets for (tickets.lifetime-s in "
+		    "agent.yaml): for so long an old key still opens them, and a revocation is "
+		    "kept. At most six times rotate-every-s.",
+	},
+	{ .name = NULL },
+};
+
 static const struct conf_row member_rows[] = {
 	{
 	    .name = "name",
@@ -320,6 +367,13 @@ static const struct conf_row rows[] = {
 	    .rows = failover_rows,
 	    CONF_HERE,
 	    .help = "What becomes of the addresses of members that are down.",
+	},
+	{
+	    .name = "keys",
+	    .type = &conf_type_map,
+	    .rows = keys_rows,
+	    CONF_HERE,
+	    .help = "The keys of tickets, with which peers resume at any member.",
 	},
 	{
 	    .name = "members",

@@ -26,6 +26,12 @@ enum director_no_redirect {
 	DIRECTOR_NO_REDIRECT_REJECT, /* they get an error notify */
 };
 
+enum director_resume {
+	DIRECTOR_RESUME_AUTO,     /* sent to a member where the peer understands that */
+	DIRECTOR_RESUME_REDIRECT, /* always, while a member is free */
+	DIRECTOR_RESUME_NACK,     /* back to IKE_SA_INIT */
+};
+
 enum director_policy {
 	DIRECTOR_POLICY_STICKY,     /* the same peer to the same member */
 	DIRECTOR_POLICY_LEAST_LOAD, /* the better of two drawn */
@@ -54,7 +60,8 @@ struct director_conf {
 
 	uint32_t workers; /* 0: one per core */
 	enum director_no_redirect no_redirect;
-	uint32_t rate_limit; /* answers per second per source prefix; 0: no limit */
+	enum director_resume resume; /* what IKE_SESSION_RESUME is answered */
+	uint32_t rate_limit;         /* answers per second per source prefix; 0: no limit */
 	uint32_t rate_burst;
 
 	enum director_policy policy;
@@ -70,6 +77,9 @@ struct director_conf {
 	struct ip *witness;   /* hosts on the members' outside link that always answer, up to 4 */
 	size_t n_witness;
 	char *fence; /* a script, or NULL */
+
+	uint32_t rotate_every_s;    /* of ticket keys: 60 to 30 days */
+	uint32_t ticket_lifetime_s; /* 60 to 7 days, at most six times rotate_every_s */
 
 	struct director_conf_member *members; /* 1 to 191 */
 	size_t n_members;

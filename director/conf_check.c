@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "director/conf_check.h"
 
+#include "common/ticket/ring.h"
 #include "director/conf.h"
 
 static void check_member_names(struct conf_check *check, const struct director_conf *conf)
@@ -140,6 +141,19 @@ static void check_witness(struct conf_check *check, const struct director_conf *
 	}
 }
 
+/* All that still open tickets have to fit in the ring, with one that issues and one to come. */
+static void check_keys(struct conf_check *check, const struct director_conf *conf)
+{
+	const uint64_t most = (uint64_t)(TICKET_RING_MAX - 2) * conf->rotate_every_s;
+
+	if (conf->ticket_lifetime_s > most)
+		conf_check_fail(check, &conf->ticket_lifetime_s,
+				"'ticket-lifetime-s' must be at most %d times rotate-every-s, here "
+				"%llu: there is room "
+				"for %d keys",
+				TICKET_RING_MAX - 2, (unsigned long long)most, TICKET_RING_MAX);
+}
+
 void director_conf_check(struct conf_check *check, const void *value, const void *ctx)
 {
 	const struct director_conf *conf = value;
@@ -149,6 +163,7 @@ void director_conf_check(struct conf_check *check, const void *value, const void
 	check_member_names(check, conf);
 	check_home(check, conf);
 	check_families(check, conf);
+	check_keys(check, conf);
 	for (size_t i = 0; i < conf->n_witness; i++)
 		check_witness(check, conf, &conf->witness[i]);
 	for (size_t i = 0; i < conf->n_pins; i++)

@@ -7,7 +7,6 @@
 
 #include "common/base/version.h"
 #include "director/api/api.h"
-#include "director/store/store_keys.h"
 
 /* How often changes of load, and what the workers have placed, reach the placement table. */
 #define PUBLISH_MS 100
@@ -26,8 +25,7 @@ struct director {
 	const struct logger *lg;
 	struct store *store;
 	struct history *history;
-	struct store_key notice_key;
-	struct msg_key ring[1];
+	struct keys *keys;
 	struct registry *registry;
 	struct executor *executor;
 	struct peers *peers;
@@ -59,6 +57,8 @@ struct director_view director_view(const struct director *d)
 		.table = d->table,
 		.store = d->store,
 		.executor = d->executor,
+		.keys = d->keys,
+		.api = d->api,
 		.started_ms = d->started_ms,
 	};
 }
@@ -67,10 +67,14 @@ struct director_view director_view(const struct director *d)
 
 static void publish(struct director *d)
 {
+	struct ticket_ring ring;
+
 	d->is_dirty = false;
 	registry_fill_table(d->registry, d->table);
-	if (front_publish(d->front, d->table) != 0)
+	keys_fill_tickets(d->keys, &ring);
+	if (front_publish(d->front, d->table, &ring) != 0)
 		log_error(d->lg, LG_FRONT, "no memory to publish a change of members");
+	ticket_ring_wipe(&ring);
 }
 
 static void read_placed(struct director *d)
@@ -94,6 +98,21 @@ static void on_publish_timer(uv_timer_t *timer)
 	if (d->is_dirty)
 		publish(d);
 	control_tell_members(d->control);
+	keys_tick(d->keys, coordinator_is_settling(executor_coordinator(d->executor)));
+	api_take_revoked(d->api);
+	history_flush(d->history);
+}
+
+static void on_keys(void *ctx)
+{
+	publish(ctx);
+}
+
+static void on_revoked(void *ctx)
+{
+	const struct director *d = ctx;
+
+	api_take_revoked(d->api);
 }
 
 static void on_served(void *ctx)
@@ -227,16 +246,22 @@ static int start_failover(struct director *d)
 		.changed = on_changed,
 		.ctx = d,
 	};
-	int err = store_notice_key(d->store, &d->notice_key);
 
-	if (err != 0)
-		return err;
-	d->ring[0] = (struct msg_key){
-		.id = d->notice_key.id,
-		.use = MSG_KEY_USE_NOTICE,
-		.key = key_bytes(&d->notice_key.key),
-	};
 	return executor_new(&res, wall_s(), &events, &d->executor);
+}
+
+static int start_keys(struct director *d)
+{
+	const struct keys_resources res = {
+		.conf = d->res.conf,
+		.registry = d->registry,
+		.store = d->store,
+		.history = d->history,
+		.lg = d->lg,
+	};
+	const struct keys_events events = { on_keys, on_revoked, d };
+
+	return keys_new(&res, &events, &d->keys);
 }
 
 static int fill_table(struct director *d)
@@ -268,7 +293,7 @@ static int open_server(struct director *d, struct errtext *why)
 
 	if (err != 0)
 		return err;
-	control_set_ring(d->control, d->ring, sizeof(d->ring) / sizeof(d->ring[0]));
+	keys_attach(d->keys, d->control);
 	executor_attach(d->executor, d->control);
 	d->api = api_new(d->loop, d, d->lg);
 	if (d->api == NULL)
@@ -288,6 +313,19 @@ static int open_server(struct director *d, struct errtext *why)
 	return tls_server_open(d->loop, d->res.tls, &conf->control, &options, &d->server, why);
 }
 
+static enum redirect_resume resume_of(enum director_resume resume)
+{
+	switch (resume) {
+	case DIRECTOR_RESUME_REDIRECT:
+		return REDIRECT_RESUME_ALWAYS;
+	case DIRECTOR_RESUME_NACK:
+		return REDIRECT_RESUME_NEVER;
+	case DIRECTOR_RESUME_AUTO:
+		break;
+	}
+	return REDIRECT_RESUME_AUTO;
+}
+
 static int start_front(struct director *d, struct errtext *why)
 {
 	const struct director_conf *conf = d->res.conf;
@@ -297,8 +335,8 @@ static int start_front(struct director *d, struct errtext *why)
 		.workers = conf->workers,
 		.rate_per_second = conf->rate_limit,
 		.rate_burst = conf->rate_burst,
-		.redirect = { .reject_unsupported =
-				  conf->no_redirect == DIRECTOR_NO_REDIRECT_REJECT },
+		.redirect = { conf->no_redirect == DIRECTOR_NO_REDIRECT_REJECT,
+			      resume_of(conf->resume) },
 	};
 
 	errtext_set(why, "the front end did not start");
@@ -338,8 +376,8 @@ int director_new(uv_loop_t *loop, const struct director_resources *res, struct d
 		goto fail;
 	errtext_set(why, "the members of director.yaml cannot be set up");
 	if ((err = fill_registry(d)) != 0 || (err = fill_table(d)) != 0 ||
-	    (err = start_failover(d)) != 0 || (err = start_front(d, why)) != 0 ||
-	    (err = open_server(d, why)) != 0)
+	    (err = start_failover(d)) != 0 || (err = start_keys(d)) != 0 ||
+	    (err = start_front(d, why)) != 0 || (err = open_server(d, why)) != 0)
 		goto fail;
 	for (size_t i = 0; i < TIMER_COUNT; i++) {
 		uv_timer_init(loop, &d->timers[i]);
@@ -363,6 +401,7 @@ static void on_server_closed(void *ctx)
 	struct director *d = ctx;
 
 	executor_attach(d->executor, NULL);
+	keys_attach(d->keys, NULL);
 	control_free(d->control);
 	api_free(d->api);
 	d->control = NULL;
@@ -384,11 +423,11 @@ void director_free(struct director *d)
 {
 	front_stop(d->front);
 	executor_free(d->executor);
+	keys_free(d->keys);
 	history_free(d->history);
 	store_close(d->store);
 	registry_free(d->registry);
 	peers_free(d->peers);
-	key_wipe(&d->notice_key.key);
 	free(d->table);
 	free(d);
 }

@@ -7,6 +7,7 @@
 #include "common/io/tls_ctx.h"
 #include "director/conf.h"
 #include "director/failover/executor.h"
+#include "director/keys/keys.h"
 #include "director/redirect/front.h"
 
 /*
@@ -15,6 +16,7 @@
  *   agents --TLS, UDP--> control --> registry, peers --(changed)--> placement table --> workers
  *             ^             |                                              ^
  *             +-- orders -- +-> failover: executor, coordinator --(served)-+
+ *             +- ring, revoke - keys: key ring, revocations ------(keys)---+
  *   clusteradm --HTTPS--> api --reads--> all of them, and asks the executor for moves
  *
  * What changes who may get peers (a member's state) is published to the workers at once, changes of
@@ -43,8 +45,8 @@ void director_stop(struct director *d);
 void director_free(struct director *d);
 
 /*
- * What the API reads; of all this it only asks the executor to do something, and members for their
- * SAs.
+ * What the API reads; of all this it only asks the executor and the keys to do something, and
+ * members for their SAs.
  */
 struct director_view {
 	const struct director_conf *conf;
@@ -55,6 +57,8 @@ struct director_view {
 	const struct placement_table *table; /* as published last */
 	const struct store *store;
 	struct executor *executor;
+	struct keys *keys;
+	struct api *api;
 	uint64_t started_ms;
 };
 

@@ -48,7 +48,7 @@ static int add_ticket_key(struct tickets *t, struct ticket_ring *ring, const str
 {
 	struct ticket_key k = {
 		.not_before_s = key->not_before,
-		.not_after_s = key->not_after,
+		.not_after_s = key->not_after != 0 ? key->not_after : UINT64_MAX,
 		.may_issue = key->issue,
 	};
 	int err = ticket_key_parse(key->id, &k.id);

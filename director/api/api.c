@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "common/http/http_server.h"
+#include "director/api/api_json.h"
 #include "director/api/handlers.h"
 #include "director/director.h"
 
@@ -13,6 +14,8 @@
 #define IDLE_MS      60000
 #define BODY_MAX     65536
 #define DEFERRED_MAX 64
+#define WAITS_MAX    16
+#define WAIT_MS      1700 /* less than a deferred answer may take */
 
 static const struct http_route routes[] = {
 	{ .method = "GET", .path = "/v1/status", .roles = READERS, .handler = api_get_status },
@@ -54,13 +57,39 @@ static const struct http_route routes[] = {
 	  .path = "/v1/failover/resume",
 	  .roles = ADMINS,
 	  .handler = api_post_resume },
+	{ .method = "GET", .path = "/v1/keys", .roles = READERS, .handler = api_get_keys },
+	{ .method = "POST",
+	  .path = "/v1/keys/rotate",
+	  .roles = ADMINS,
+	  .handler = api_post_rotate },
+	{ .method = "POST",
+	  .path = "/v1/keys/revoke",
+	  .roles = ADMINS,
+	  .handler = api_post_revoke_key },
+	{ .method = "GET",
+	  .path = "/v1/tickets/revocations",
+	  .roles = READERS,
+	  .handler = api_get_revocations },
+	{ .method = "POST",
+	  .path = "/v1/tickets/revoke",
+	  .roles = ADMINS,
+	  .handler = api_post_revoke_tickets },
 	{ .method = "GET", .path = "/healthz", .roles = HTTP_ANYBODY, .handler = api_get_healthz },
 	{ .method = "GET", .path = "/readyz", .roles = HTTP_ANYBODY, .handler = api_get_readyz },
+};
+
+/* A request whose answer waits for members. */
+struct wait {
+	uint64_t ticket;
+	uint64_t revocation;
+	uint64_t due_ms;
 };
 
 struct api {
 	struct http_router router;
 	struct http_server server;
+	size_t n_waits;
+	struct wait waits[WAITS_MAX];
 };
 
 struct api *api_new(uv_loop_t *loop, struct director *d, const struct logger *lg)
@@ -103,6 +132,32 @@ void api_take_sas(void *ctx, size_t member, uint64_t id, const struct msg_sas_pa
 	api_answer_sas(&res, registry_get(director_view(api->router.ctx).registry, member)->name,
 		       part);
 	http_server_complete(&api->server, ticket, &res);
+}
+
+bool api_wait_for(struct api *api, uint64_t ticket, uint64_t revocation)
+{
+	if (ticket == 0 || api->n_waits == WAITS_MAX)
+		return false;
+	api->waits[api->n_waits++] = (struct wait){ ticket, revocation, api_now_ms() + WAIT_MS };
+	return true;
+}
+
+void api_take_revoked(struct api *api)
+{
+	struct director_view d = director_view(api->router.ctx);
+
+	for (size_t i = 0; i < api->n_waits;) {
+		struct http_response res = { .status = 0 };
+		struct wait w = api->waits[i];
+
+		if (api_now_ms() < w.due_ms && api_revocation_waits(&d, w.revocation)) {
+			i++;
+			continue;
+		}
+		api->waits[i] = api->waits[--api->n_waits];
+		api_answer_revoked(&d, w.revocation, &res);
+		http_server_complete(&api->server, w.ticket, &res);
+	}
 }
 
 void api_free(struct api *api)

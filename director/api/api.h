@@ -19,6 +19,14 @@ struct api *api_new(uv_loop_t *loop, struct director *d, const struct logger *lg
 /* For control_on_sas(); ctx is the api. */
 void api_take_sas(void *ctx, size_t member, uint64_t id, const struct msg_sas_part *part);
 
+/*
+ * Answers that wait for members to say that a revocation is in force: the ticket of the request, or
+ * false if it has none, or too many wait. api_take_revoked() is for whenever members have said
+ * something, and every 100 ms or so: they do not wait for ever.
+ */
+bool api_wait_for(struct api *api, uint64_t ticket, uint64_t revocation);
+void api_take_revoked(struct api *api);
+
 /* For tls_server; valid as long as the api. */
 struct tls_server_protocol api_protocol(struct api *api);
 

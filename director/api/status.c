@@ -47,7 +47,7 @@ static json_t *failover_flags(const struct executor *e)
 static json_t *front_end(const struct front *front)
 {
 	struct front_counters counters;
-	json_t *object = json_object(), *dropped = json_object();
+	json_t *object = json_object(), *dropped = json_object(), *resume = json_object();
 
 	front_read_counters(front, &counters);
 	api_set(object, "requests", api_integer(counters.received));
@@ -57,7 +57,11 @@ static json_t *front_end(const struct front *front)
 		api_set(front_verdict_is_answer(verdict) ? object : dropped,
 			front_verdict_name(verdict), api_integer(counters.verdicts[v]));
 	}
+	for (size_t r = FRONT_RESUME_NONE + 1; r < FRONT_RESUME_COUNT; r++)
+		api_set(resume, front_resume_name((enum front_resume)r),
+			api_integer(counters.resumes[r]));
 	api_set(object, "dropped", dropped);
+	api_set(object, "resume", resume);
 	return object;
 }
 

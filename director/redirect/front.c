@@ -90,7 +90,8 @@ void front_stop(struct front *f)
 	free(f);
 }
 
-int front_publish(struct front *f, const struct placement_table *table)
+int front_publish(struct front *f, const struct placement_table *table,
+		  const struct ticket_ring *ring)
 {
 	for (size_t i = 0; i < f->n_workers; i++) {
 		struct snapshot *s = malloc(sizeof(*s));
@@ -98,6 +99,7 @@ int front_publish(struct front *f, const struct placement_table *table)
 		if (s == NULL)
 			return ERR_NO_MEMORY;
 		s->table = *table;
+		s->ring = *ring;
 		placement_index_build(&s->index, &s->table);
 		worker_give(f->workers[i], s);
 	}

@@ -8,8 +8,8 @@
 /*
  * The redirect front end's shell: worker threads with SO_REUSEPORT sockets of their own on UDP 500
  * and 4500 of every address, batches in and out, and no lock, allocation or shared state per
- * datagram. The main thread hands each worker its own copy of the placement table, and reads the
- * workers' counters.
+ * datagram. The main thread hands each worker its own copy of the placement table and of the
+ * ticket keys, and reads the workers' counters.
  */
 struct front_conf {
 	const struct ip *addresses; /* that peers ask, no wildcards; borrowed by front_start() */
@@ -25,6 +25,7 @@ struct front_conf {
 struct front_counters {
 	uint64_t received;
 	uint64_t verdicts[FRONT_VERDICT_COUNT]; /* SEND_FAILED on top of an answer's own */
+	uint64_t resumes[FRONT_RESUME_COUNT];   /* by what requests to resume came to */
 	uint64_t placed[PLACEMENT_MAX_MEMBERS]; /* by index in the table */
 };
 
@@ -42,8 +43,9 @@ MUST_USE int front_start(const struct front_conf *conf, const struct logger *lg,
 /* Stops and joins the workers. NULL is fine. */
 void front_stop(struct front *f);
 
-/* Gives every worker a copy of table. ERR_NO_MEMORY: some keep the one before. */
-MUST_USE int front_publish(struct front *f, const struct placement_table *table);
+/* Gives every worker a copy of both. ERR_NO_MEMORY: some keep those before. */
+MUST_USE int front_publish(struct front *f, const struct placement_table *table,
+			   const struct ticket_ring *ring);
 
 /* The sum over all workers, at about this moment. */
 void front_read_counters(const struct front *f, struct front_counters *out);

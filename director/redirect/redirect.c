@@ -22,7 +22,8 @@ struct initial {
 	struct ike_header header;
 	struct bytes ni;
 	struct redirect_support redirect;
-	uint8_t critical; /* type of an unknown payload that is marked critical; 0: none */
+	struct bytes ticket; /* of the request; NULL: none */
+	uint8_t critical;    /* type of an unknown payload that is marked critical; 0: none */
 };
 
 /* What to say: the notify of an answer, and for REDIRECT whom it names. */
@@ -51,8 +52,11 @@ static void read_notify(struct bytes body, struct initial *out)
 {
 	struct notify n;
 
-	if (notify_decode(body, &n) == 0)
-		redirect_support_take(&out->redirect, &n);
+	if (notify_decode(body, &n) != 0)
+		return;
+	redirect_support_take(&out->redirect, &n);
+	if (n.type == NOTIFY_TICKET_OPAQUE)
+		out->ticket = n.data;
 }
 
 /* The payloads that the exchange must have; returns 0 or the reason as an error. */
@@ -100,8 +104,8 @@ static enum front_verdict parse(struct bytes message, struct initial *out)
 	return FRONT_REDIRECTED;
 }
 
-static struct reply decide(const struct redirect_conf *conf, const struct placement_index *index,
-			   const struct ip *peer, const struct initial *in)
+static struct reply decide(const struct redirect_view *view, const struct ip *peer,
+			   const struct initial *in, enum front_resume *resume)
 {
 	const struct placement_query query = {
 		.peer = *peer,
@@ -110,14 +114,20 @@ static struct reply decide(const struct redirect_conf *conf, const struct placem
 		.redirected_from = in->redirect.from,
 	};
 	struct reply r = { .verdict = FRONT_REDIRECTED, .notify = NOTIFY_REDIRECT };
+	bool resumes = in->header.exchange == EXCHANGE_IKE_SESSION_RESUME;
+	bool is_movable = in->redirect.is_supported;
 
-	if (in->redirect.is_supported && placement_index_choose(index, &query, &r.placement) == 0)
+	if (resumes) {
+		*resume = resume_judge(view->conf->resume, &view->keys, is_movable, in->ticket);
+		is_movable = front_resume_is_redirect(*resume);
+	}
+	if (is_movable && placement_index_choose(view->index, &query, &r.placement) == 0)
 		return r;
-	if (in->header.exchange == EXCHANGE_IKE_SESSION_RESUME)
+	if (resumes)
 		return (struct reply){ .verdict = FRONT_NACKED, .notify = NOTIFY_TICKET_NACK };
-	if (in->redirect.is_supported)
+	if (is_movable)
 		return (struct reply){ .verdict = FRONT_NO_MEMBER };
-	if (!conf->reject_unsupported)
+	if (!view->conf->reject_unsupported)
 		return (struct reply){ .verdict = FRONT_NO_SUPPORT };
 	return (struct reply){ .verdict = FRONT_REJECTED, .notify = NOTIFY_NO_PROPOSAL_CHOSEN };
 }
@@ -146,10 +156,10 @@ static int write_answer(const struct initial *in, const struct reply *r, struct 
 	return wr_finish(w, &written);
 }
 
-enum front_verdict redirect_answer(const struct redirect_conf *conf,
-				   const struct placement_index *index, const struct ip *peer,
+enum front_verdict redirect_answer(const struct redirect_view *view, const struct ip *peer,
 				   bool is_natt, struct bytes datagram,
-				   uint8_t out[REDIRECT_ANSWER_MAX], size_t *len, size_t *member)
+				   uint8_t out[REDIRECT_ANSWER_MAX], size_t *len, size_t *member,
+				   enum front_resume *resume)
 {
 	const size_t marker = is_natt ? MARKER_SIZE : 0;
 	struct bytes message = datagram;
@@ -157,11 +167,12 @@ enum front_verdict redirect_answer(const struct redirect_conf *conf,
 	struct reply r;
 	struct wr w;
 
+	*resume = FRONT_RESUME_NONE;
 	if (!strip_marker(is_natt, &message))
 		return FRONT_NOT_IKE;
 	r.verdict = parse(message, &in);
 	if (r.verdict == FRONT_REDIRECTED)
-		r = decide(conf, index, peer, &in);
+		r = decide(view, peer, &in, resume);
 	else if (r.verdict == FRONT_REJECTED)
 		r = (struct reply){ .verdict = FRONT_REJECTED,
 				    .notify = NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD,

@@ -3,11 +3,12 @@
 #define DIRECTOR_REDIRECT_H
 
 #include "director/placement/index.h"
+#include "director/redirect/resume.h"
 
 /*
  * The answer of the redirect front end to one datagram: a pure function that keeps nothing (RFC
  * 5685, 3). IKE_SA_INIT gets N(REDIRECT) with the peer's nonce; IKE_SESSION_RESUME (RFC 5723) gets
- * the same where it shows redirect support and a member is free, else N(TICKET_NACK), because
+ * the same where it may be redirected (resume.h) and a member is free, else N(TICKET_NACK), because
  * peers repeat an unanswered one for ever. A COOKIE in a request is somebody else's: it is ignored,
  * and no answer asks for one, as none is longer than its request.
  */
@@ -42,6 +43,14 @@ static inline bool front_verdict_is_answer(enum front_verdict v)
 
 struct redirect_conf {
 	bool reject_unsupported; /* answer peers without redirect support NO_PROPOSAL_CHOSEN */
+	enum redirect_resume resume;
+};
+
+/* What answers are made from. */
+struct redirect_view {
+	const struct redirect_conf *conf;
+	const struct placement_index *index;
+	struct resume_keys keys;
 };
 
 /* Non-ESP marker, header, Notify with an IPv6 address and the longest nonce. */
@@ -50,13 +59,13 @@ struct redirect_conf {
 /*
  * datagram: what came in a UDP datagram to port 500, or 4500 (is_natt): there the non-ESP marker is
  * expected and given back. out is written for answers only. *member is the index in the table for
- * REDIRECTED. REJECTED answers
+ * REDIRECTED; *resume is always set. REJECTED answers
  *   NO_PROPOSAL_CHOSEN            no redirect support, and conf says to tell
  *   UNSUPPORTED_CRITICAL_PAYLOAD  RFC 7296, 2.5: whatever else the request holds
  */
-enum front_verdict redirect_answer(const struct redirect_conf *conf,
-				   const struct placement_index *index, const struct ip *peer,
+enum front_verdict redirect_answer(const struct redirect_view *view, const struct ip *peer,
 				   bool is_natt, struct bytes datagram,
-				   uint8_t out[REDIRECT_ANSWER_MAX], size_t *len, size_t *member);
+				   uint8_t out[REDIRECT_ANSWER_MAX], size_t *len, size_t *member,
+				   enum front_resume *resume);
 
 #endif

@@ -28,6 +28,7 @@ struct listener {
 
 struct worker {
 	struct redirect_conf redirect;
+	struct crypto *crypto;
 	pthread_t thread;
 	uv_loop_t loop;
 	uv_async_t wake; /* a new snapshot, or the end */
@@ -40,6 +41,7 @@ struct worker {
 	/* Written by this worker only, read by the main thread. */
 	_Atomic uint64_t received;
 	_Atomic uint64_t verdicts[FRONT_VERDICT_COUNT];
+	_Atomic uint64_t resumes[FRONT_RESUME_COUNT];
 	_Atomic uint64_t placed[PLACEMENT_MAX_MEMBERS];
 
 	struct mmsghdr in[BATCH], out[BATCH];
@@ -70,11 +72,35 @@ static uint64_t now_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
+/* It has the keys of tickets. */
+static void free_snapshot(struct snapshot *s)
+{
+	if (s == NULL)
+		return;
+	ticket_ring_wipe(&s->ring);
+	free(s);
+}
+
 /* ---- datagrams ---- */
+
+/* The wall clock, for tickets. */
+static uint64_t now_s(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME_COARSE, &ts);
+	return ts.tv_sec > 0 ? (uint64_t)ts.tv_sec : 0;
+}
 
 static enum front_verdict answer_one(struct worker *w, const struct listener *l, uint64_t now,
 				     size_t i, size_t *len)
 {
+	const struct redirect_view view = {
+		.conf = &w->redirect,
+		.index = &w->snapshot->index,
+		.keys = { &w->snapshot->ring, w->crypto, now_s() },
+	};
+	enum front_resume resume;
 	struct bytes datagram = { w->request[i], w->in[i].msg_len };
 	struct endpoint peer;
 	enum front_verdict v;
@@ -83,8 +109,10 @@ static enum front_verdict answer_one(struct worker *w, const struct listener *l,
 	if ((w->in[i].msg_hdr.msg_flags & MSG_TRUNC) != 0 ||
 	    endpoint_from_sockaddr(&w->from[i], &peer) != 0)
 		return FRONT_NOT_IKE;
-	v = redirect_answer(&w->redirect, &w->snapshot->index, &peer.ip, l->is_natt, datagram,
-			    w->answer[i], len, &member);
+	v = redirect_answer(&view, &peer.ip, l->is_natt, datagram, w->answer[i], len, &member,
+			    &resume);
+	if (resume != FRONT_RESUME_NONE)
+		bump(&w->resumes[resume], 1);
 	/* Only answers cost a token: garbage in a prefix's name must not use up its share. */
 	if (front_verdict_is_answer(v) && !rate_is_allowed(&w->rate, now, &peer.ip))
 		return FRONT_RATE_LIMITED;
@@ -177,7 +205,7 @@ static void on_wake(uv_async_t *wake)
 	struct snapshot *s = atomic_exchange(&w->mailbox, NULL);
 
 	if (s != NULL) {
-		free(w->snapshot);
+		free_snapshot(w->snapshot);
 		w->snapshot = s;
 	}
 	if (!atomic_load(&w->is_stopping))
@@ -309,8 +337,9 @@ static void free_worker(struct worker *w)
 		close(w->listeners[i].fd);
 	uv_loop_close(&w->loop);
 	free(w->listeners);
-	free(w->snapshot);
-	free(atomic_exchange(&w->mailbox, NULL));
+	crypto_free(w->crypto);
+	free_snapshot(w->snapshot);
+	free_snapshot(atomic_exchange(&w->mailbox, NULL));
 	free(w);
 }
 
@@ -324,7 +353,11 @@ int worker_start(const struct front_conf *conf, const struct logger *lg, struct 
 	if (w == NULL)
 		return ERR_NO_MEMORY;
 	err = rng_u64(&rng, &seed);
+	w->crypto = crypto_new();
+	if (err == 0 && w->crypto == NULL)
+		err = ERR_CRYPTO;
 	if (err != 0 || uv_loop_init(&w->loop) != 0) {
+		crypto_free(w->crypto);
 		free(w);
 		return err != 0 ? err : ERR_IO;
 	}
@@ -360,7 +393,7 @@ void worker_stop(struct worker *w)
 void worker_give(struct worker *w, struct snapshot *s)
 {
 	/* What the worker has not taken yet is ours again. */
-	free(atomic_exchange(&w->mailbox, s));
+	free_snapshot(atomic_exchange(&w->mailbox, s));
 	uv_async_send(&w->wake);
 }
 
@@ -369,6 +402,8 @@ void worker_add_counters(const struct worker *w, struct front_counters *sum)
 	sum->received += read_counter(&w->received);
 	for (size_t v = 0; v < FRONT_VERDICT_COUNT; v++)
 		sum->verdicts[v] += read_counter(&w->verdicts[v]);
+	for (size_t r = 0; r < FRONT_RESUME_COUNT; r++)
+		sum->resumes[r] += read_counter(&w->resumes[r]);
 	for (size_t m = 0; m < PLACEMENT_MAX_MEMBERS; m++)
 		sum->placed[m] += read_counter(&w->placed[m]);
 }

@@ -11,6 +11,7 @@ struct worker;
 struct snapshot {
 	struct placement_table table;
 	struct placement_index index; /* of that table */
+	struct ticket_ring ring;      /* wiped when it ends */
 };
 
 /*

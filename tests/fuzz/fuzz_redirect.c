@@ -14,6 +14,7 @@ enum choice {
 	CHOICE_IPV6 = 2,
 	CHOICE_REJECT = 4,
 	CHOICE_NO_MEMBER = 8,
+	CHOICE_ALWAYS = 16,
 };
 
 static void make_table(struct placement_table *t, bool is_open)
@@ -41,7 +42,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 	static struct placement_table table;
 	static struct placement_index index;
 	struct redirect_case c = { .table = &table };
-	struct redirect_conf conf;
+	static struct ticket_ring ring;
+	static struct crypto *crypto;
+	struct redirect_conf conf = { .resume = REDIRECT_RESUME_AUTO };
+	struct redirect_view view = { .conf = &conf, .index = &index };
+	enum front_resume resume;
 	uint8_t out[REDIRECT_ANSWER_MAX], choices;
 
 	if (size == 0)
@@ -57,8 +62,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 	c.peer.octets[0] = 198;
 	c.request = (struct bytes){ input + 1, size - 1 };
 	c.answer.ptr = out;
-	c.verdict = redirect_answer(&conf, &index, &c.peer, c.is_natt, c.request, out,
-				    &c.answer.len, &c.member);
+	if (crypto == NULL)
+		crypto = crypto_new();
+	ring.n = 1; /* its id is 0, so that corpora can name it */
+	ring.keys[0].not_after_s = UINT64_MAX;
+	view.keys = (struct resume_keys){ &ring, crypto, 1 };
+	if ((choices & CHOICE_ALWAYS) != 0)
+		conf.resume = REDIRECT_RESUME_ALWAYS;
+	c.verdict = redirect_answer(&view, &c.peer, c.is_natt, c.request, out, &c.answer.len,
+				    &c.member, &resume);
 	if (redirect_check(&c) != NULL)
 		abort();
 	return 0;

@@ -47,7 +47,7 @@ static const struct bad_case {
 	  "f:14:36: unknown key 'wieght' in entry 1 of 'members', did you mean 'weight'?" },
 	{ "rate-limit", "colour",
 	  "f:8:3: unknown key 'colour' in 'front-end', known are workers, no-redirect-support, "
-	  "rate-limit, rate-burst" },
+	  "resume, rate-limit, rate-burst" },
 	{ "name: d1", "name: d1\nname: d2", "f:3:1: 'name' is given twice, first in line 2" },
 	{ "key: /c", "key: /c, ca: d", "f:6:39: 'ca' is given twice, first in line 6" },
 	{ "cluster: demo", "[a]: demo\ncluster: demo", "f:1:1: a key must be a word, not a list" },
@@ -67,6 +67,13 @@ static const struct bad_case {
 	  "[10.0.0.1, 10.0.0.2, 10.0.0.3, 10.0.0.4, 10.0.0.5, 10.0.0.6, 10.0.0.7, 10.0.0.8, "
 	  "10.0.0.9]",
 	  "f:15:22: 'home' has 9 entries; at most 8 are allowed" },
+	{ "log: {level: info}", "keys: {rotate-every-s: 59}",
+	  "f:16:24: 'rotate-every-s' must be from 60 to 2592000 seconds, not 59" },
+	{ "log: {level: info}", "keys: {rotate-every-s: 100, ticket-lifetime-s: 601}",
+	  "f:16:48: 'ticket-lifetime-s' must be at most 6 times rotate-every-s, here 600: there is "
+	  "room for 8 keys" },
+	{ "rate-limit: 100", "resume: maybe",
+	  "f:8:11: 'resume' must be auto, redirect or nack, not 'maybe'" },
 	/* names and addresses */
 	{ "cluster: demo", "cluster: Demo",
 	  "f:1:10: 'cluster' must be 1 to 63 of a-z, 0-9 and '-', not 'Demo'" },
@@ -227,6 +234,9 @@ static void test_values_and_defaults(void **state)
 	assert_int_equal(conf->hold_down_s, 60);
 	assert_int_equal(conf->n_witness, 0);
 	assert_null(conf->fence);
+	assert_int_equal(conf->resume, DIRECTOR_RESUME_AUTO);
+	assert_int_equal(conf->rotate_every_s, 86400);
+	assert_int_equal(conf->ticket_lifetime_s, 28800);
 	assert_ptr_equal(director_conf_find_home(conf, &conf->members[1].home[0]),
 			 &conf->members[1]);
 	assert_null(director_conf_find_home(conf, &conf->ike[0]));
@@ -273,6 +283,10 @@ static void test_limits_are_inside(void **state)
 		{ "rate-limit: 100", "rate-limit: 0" },
 		{ "rate-limit: 100", "rate-limit: 1000000" },
 		{ "192.0.2.10:7400", "0.0.0.0:1" },
+		{ "log: {level: info}", "keys: {rotate-every-s: 100, ticket-lifetime-s: 600}" },
+		{ "log: {level: info}", "keys: {rotate-every-s: 2592000, ticket-lifetime-s: 60}" },
+		{ "rate-limit: 100", "resume: nack" },
+		{ "rate-limit: 100", "resume: redirect" },
 		{ "192.0.2.10:7400", "'[::]:65535'" },
 		{ "pins:\n  - {prefix: 198.51.100.0/24, member: m2}\n", "pins: []\n" },
 		{ "pins:\n  - {prefix: 198.51.100.0/24, member: m2}\n", "" },

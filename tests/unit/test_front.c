@@ -23,6 +23,7 @@
 #define MARKER_SIZE 4
 
 static struct placement_table table;
+static struct ticket_ring ring; /* no keys */
 static struct front_conf conf;
 static struct ip address;
 static struct front *front;
@@ -120,7 +121,7 @@ static void start_front(void)
 static void start_and_publish(void)
 {
 	start_front();
-	assert_int_equal(front_publish(front, &table), 0);
+	assert_int_equal(front_publish(front, &table, &ring), 0);
 	wait_ms(50);
 }
 
@@ -284,7 +285,7 @@ static void test_tables_change_under_load(void **state)
 		table.members[i % 3].is_open = i % 2 == 0;
 		table.members[i % 3].load = (double)(i % 90) / 100;
 		if (i % 4 == 0)
-			assert_int_equal(front_publish(front, &table), 0);
+			assert_int_equal(front_publish(front, &table, &ring), 0);
 		if (i % 100 == 0)
 			front_read_counters(front, &c);
 		send_ike(i, init);
@@ -297,7 +298,7 @@ static void test_tables_change_under_load(void **state)
 	/* The last one holds. */
 	table_init(&table, 3);
 	table.members[0].is_open = table.members[1].is_open = false;
-	assert_int_equal(front_publish(front, &table), 0);
+	assert_int_equal(front_publish(front, &table, &ring), 0);
 	wait_ms(50);
 	front_read_counters(front, &c);
 	uint64_t before = c.placed[2];
@@ -414,7 +415,7 @@ static void test_starts_and_stops(void **state)
 		conf.workers = i % 4;
 		start_front();
 		if (i % 2 == 0)
-			assert_int_equal(front_publish(front, &table), 0);
+			assert_int_equal(front_publish(front, &table, &ring), 0);
 		send_ike(i, init);
 		front_stop(front);
 		front = NULL;

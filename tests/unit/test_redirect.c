@@ -43,13 +43,16 @@ static int start(void **state)
 static enum front_verdict ask_on(const char *name, bool is_natt, struct bytes request,
 				 uint8_t out[REDIRECT_ANSWER_MAX], size_t *len)
 {
+	/* No request here has a ticket of ours: test_redirect_resume.c has those. */
+	static const struct ticket_ring no_keys;
+	const struct redirect_view view = { &conf, &placement, { .ring = &no_keys } };
 	uint8_t *copy = test_copy(request);
+	enum front_resume resume;
 	struct redirect_case c = { &table, peer, is_natt, request, FRONT_NOT_IKE, { out, 0 }, 0 };
 	const char *wrong;
 
-	c.verdict =
-	    redirect_answer(&conf, &placement, &peer, is_natt, (struct bytes){ copy, request.len },
-			    out, &c.answer.len, &c.member);
+	c.verdict = redirect_answer(&view, &peer, is_natt, (struct bytes){ copy, request.len }, out,
+				    &c.answer.len, &c.member, &resume);
 	free(copy);
 	wrong = redirect_check(&c);
 	if (wrong != NULL)
