@@ -109,6 +109,10 @@ static int check(const struct keys *k, const struct store_revocation *r, struct 
 		errtext_set(why, "tickets can be revoked that were issued before now, or earlier");
 		return ERR_VALUE;
 	}
+	if (r->until_s <= keys_now_s()) {
+		errtext_set(why, "all tickets that were issued before then have expired");
+		return ERR_VALUE;
+	}
 	list = calloc(k->n_revocations + 1, sizeof(*list));
 	if (list == NULL) {
 		errtext_set(why, "%s", err_text(ERR_NO_MEMORY));

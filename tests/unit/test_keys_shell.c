@@ -349,6 +349,9 @@ static void test_refused_revocations(void **state)
 
 	(void)state;
 	assert_int_equal(keys_revoke_tickets(world.keys, &r, "a1", &why), ERR_VALUE);
+	r.before_s = keys_now_s() - 28800 - KEYRING_SKEW_S - 1;
+	assert_int_equal(keys_revoke_tickets(world.keys, &r, "a1", &why), ERR_VALUE);
+	assert_non_null(strstr(why.text, "have expired"));
 	assert_int_equal(keys_revocation_count(world.keys), 0);
 	for (int i = 0; i <= MSG_REVOCATIONS_MAX && err == 0; i++) {
 		r.before_s = keys_now_s();
