@@ -27,7 +27,8 @@ static struct id_body fqdn(const char *name)
 
 void pair_start(struct ike_pair *p, uint64_t seed)
 {
-	memset(p, 0, sizeof(*p));
+	/* Of the link's packets only the first n are ever looked at: they are most of it. */
+	memset(p, 0, offsetof(struct ike_pair, link.packets));
 	p->crypto = crypto_new();
 	assert_non_null(p->crypto);
 	for (int k = 0; k < 3; k++) {
@@ -146,7 +147,7 @@ static void send_packet(struct ike_pair *p, struct pair_packet *packet)
 
 	if (!packet->is_esp && ++l->n_ike == l->drop_nth)
 		return;
-	if (draw(p) % 1000000 < l->loss_ppm)
+	if (l->is_deaf[packet->to] || draw(p) % 1000000 < l->loss_ppm)
 		return;
 	put_on_link(p, packet);
 	if (draw(p) % 1000000 < l->double_ppm)
@@ -261,7 +262,7 @@ static void take_esp(struct ike_pair *p, const struct pair_packet *packet)
 
 /* ---- the ends ---- */
 
-static void take_action(struct ike_pair *p, enum pair_side side, const struct action *a)
+void pair_take_action(struct ike_pair *p, enum pair_side side, const struct action *a)
 {
 	struct pair_end *e = &p->end[side];
 
@@ -275,7 +276,9 @@ static void take_action(struct ike_pair *p, enum pair_side side, const struct ac
 	case ACTION_CHILD_ADD:
 		if (e->data_plane_err == 0)
 			add_child(e, &a->child);
-		core_child_result(pair_core(p, side), p->now, a->child_id, e->data_plane_err);
+		if (!e->is_slow)
+			core_child_result(pair_core(p, side), p->now, a->child_id,
+					  e->data_plane_err);
 		break;
 	case ACTION_CHILD_REMOVE:
 		remove_child(e, a->child_id);
@@ -308,13 +311,18 @@ static void take_action(struct ike_pair *p, enum pair_side side, const struct ac
 	}
 }
 
+void pair_data_plane_lost(struct ike_pair *p, enum pair_side side, uint64_t child_id)
+{
+	remove_child(&p->end[side], child_id);
+}
+
 static void drain(struct ike_pair *p)
 {
 	for (int side = 0; side < 2; side++) {
 		struct action a;
 
 		while (actions_next(pair_core(p, (enum pair_side)side), &a))
-			take_action(p, (enum pair_side)side, &a);
+			pair_take_action(p, (enum pair_side)side, &a);
 	}
 }
 

@@ -48,6 +48,7 @@ struct pair_end {
 	uint64_t esp_sent, esp_received;
 	uint64_t esp_homeless; /* arrived where no SA was for them */
 	int data_plane_err;    /* answer to CHILD_ADD */
+	bool is_slow;          /* it adds the Child SA, but does not say so */
 };
 
 struct pair_packet {
@@ -64,7 +65,8 @@ struct pair_packet {
 struct pair_link {
 	uint32_t loss_ppm, double_ppm;
 	uint32_t delay_min_ms, delay_max_ms;
-	int drop_nth; /* the nth IKE message from now on is lost; 0: none */
+	bool is_deaf[2]; /* what is sent to this end is lost */
+	int drop_nth;    /* the nth IKE message from now on is lost; 0: none */
 	int n_ike;
 	size_t n;
 	struct pair_packet packets[PAIR_LINK_MAX];
@@ -115,6 +117,10 @@ enum pair_op {
 };
 bool pair_do(struct ike_pair *p, enum pair_side side, enum pair_op op);
 const char *pair_op_name(enum pair_op op);
+
+/* As the shell does it, for who drains an end by hand. */
+void pair_take_action(struct ike_pair *p, enum pair_side side, const struct action *a);
+void pair_data_plane_lost(struct ike_pair *p, enum pair_side side, uint64_t child_id);
 
 struct ike_core *pair_core(struct ike_pair *p, enum pair_side side);
 size_t pair_count_sas(struct ike_pair *p, enum pair_side side); /* of whatever state */

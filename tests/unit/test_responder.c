@@ -844,51 +844,6 @@ static void test_resumption_gets_nack(void **state)
 	world_stop(&w);
 }
 
-/* Every exchange in every state, as request and response: only what the table lists is answered. */
-static void check_unlisted(struct world *w, int allowed_request)
-{
-	static const uint8_t exchanges[] = { 35, 36, 37, 39, 43, 44, 200 };
-	size_t established = responder_count_established(w->r);
-	size_t half_open = responder_count_half_open(w->r);
-
-	for (size_t i = 0; i < sizeof(exchanges); i++) {
-		if (exchanges[i] == allowed_request)
-			continue;
-		assert_int_equal(
-		    world_give(w, ikeclient_seal(&w->c, exchanges[i], w->c.next_id, 0, nothing))
-			.len,
-		    0);
-		assert_int_equal(w->n_add + w->n_remove + w->n_up + w->n_down + w->n_changed, 0);
-	}
-	assert_int_equal(responder_count_established(w->r), established);
-	assert_int_equal(responder_count_half_open(w->r), half_open);
-}
-
-static void test_unlisted_messages_change_nothing(void **state)
-{
-	struct world w;
-
-	(void)state;
-	world_start(&w);
-	world_init(&w);
-	check_unlisted(&w, EXCHANGE_IKE_AUTH);
-	assert_int_equal(ikeclient_take_auth(&w.c, world_give(&w, ikeclient_auth_request(&w.c))),
-			 0);
-	{
-		static const uint8_t refused[] = { 35, 39, 43, 44, 200 };
-
-		for (size_t i = 0; i < sizeof(refused); i++)
-			assert_int_equal(world_give(&w, ikeclient_seal(&w.c, refused[i],
-								       w.c.next_id, 0, nothing))
-					     .len,
-					 0);
-	}
-	world_give(&w, ikeclient_delete_ike(&w.c));
-	check_unlisted(&w, -1);
-	assert_int_equal(responder_count_established(w.r), 0);
-	world_stop(&w);
-}
-
 static void test_window(void **state)
 {
 	struct world w;
@@ -1109,7 +1064,6 @@ int main(void)
 		cmocka_unit_test(test_childless),
 		cmocka_unit_test(test_redirected_peer),
 		cmocka_unit_test(test_resumption_gets_nack),
-		cmocka_unit_test(test_unlisted_messages_change_nothing),
 		cmocka_unit_test(test_window),
 		cmocka_unit_test(test_malformed_inside),
 		cmocka_unit_test(test_unknown_critical_inside),

@@ -8,7 +8,6 @@
 #include <cmocka.h>
 
 #include "common/ikev2/responder/internal.h"
-#include "common/ikev2/session/tasks.h"
 #include "tests/lib/ike_world.h"
 
 /*
@@ -320,137 +319,6 @@ static void test_without_liveness_checks(void **state)
 	world_stop(&w);
 }
 
-/* ---- the transition table ---- */
-
-/* What is to be answered, or taken, in which state; the table says the same. */
-static bool is_listed(enum sa_state state, uint8_t exchange, bool is_response)
-{
-	switch (state) {
-	case SA_HALF_OPEN:
-		return exchange == EXCHANGE_IKE_AUTH && !is_response;
-	case SA_ESTABLISHED:
-	case SA_REPLACED:
-	case SA_CLOSING:
-		return exchange == EXCHANGE_INFORMATIONAL ||
-		       (exchange == EXCHANGE_CREATE_CHILD_SA && !is_response);
-	case SA_HEIR:
-		return !is_response &&
-		       (exchange == EXCHANGE_INFORMATIONAL || exchange == EXCHANGE_CREATE_CHILD_SA);
-	default:
-		return false;
-	}
-}
-
-/* The states that a responder's SA can be in when something comes for it. */
-static const enum sa_state states[] = { SA_HALF_OPEN, SA_FAILED,   SA_INSTALLING, SA_ESTABLISHED,
-					SA_HEIR,      SA_REPLACED, SA_CLOSING,    SA_CLOSED };
-#define N_STATES (sizeof(states) / sizeof(states[0]))
-
-/* Where a rekey or our own Delete would have brought it. */
-static void force_state(struct world *w, struct ike_sa *sa, enum sa_state state)
-{
-	ike_sa_change_state(&w->r->core, sa, state, "test");
-	while (sa->children != NULL)
-		child_free(&w->r->core, sa->children);
-}
-
-/* A world whose one SA is in that state, and has a request of ours under way. */
-static struct ike_sa *world_in_state(struct world *w, enum sa_state state)
-{
-	static const uint8_t octets[] = { 1, 2, 3 };
-	struct ike_sa *sa;
-
-	world_start(w);
-	w->is_slow = state == SA_INSTALLING;
-	world_init(w);
-	if (state == SA_FAILED)
-		world_give(w, ikeclient_seal(&w->c, EXCHANGE_IKE_AUTH, w->c.next_id++, 0, nothing));
-	else if (state != SA_HALF_OPEN)
-		world_give(w, ikeclient_auth_request(&w->c));
-	if (state == SA_CLOSED)
-		world_give(w, ikeclient_delete_ike(&w->c));
-	sa = w->r->core.by_spi;
-	if (state == SA_HEIR || state == SA_REPLACED || state == SA_CLOSING)
-		force_state(w, sa, state);
-	assert_int_equal(sa->state, state);
-	assert_int_equal(stored_set(&sa->outstanding, (struct bytes){ octets, sizeof(octets) }), 0);
-	sa->current = calloc(1, sizeof(*sa->current));
-	assert_non_null(sa->current);
-	sa->current->type = TASK_LIVENESS;
-	sa->retransmit_due_ms = w->now + DPD_MS;
-	sa->tx_next++;
-	return sa;
-}
-
-static bool has_any_action(const struct world *w)
-{
-	return w->n_sent + w->n_add + w->n_remove + w->n_move + w->n_up + w->n_changed + w->n_down >
-	       0;
-}
-
-/* From another port too: a message that nobody asked for moves nobody. */
-static void check_transition(enum sa_state state, uint8_t exchange, bool is_response)
-{
-	struct world w;
-	struct ike_sa *sa = world_in_state(&w, state), before;
-	uint64_t dropped = world_counter(&w, COUNT_DROP_STATE);
-	uint64_t expiry = responder_next_expiry(w.r);
-	struct bytes m = is_response ? ikeclient_seal_answer(&w.c, exchange, sa->tx_next - 1)
-				     : ikeclient_seal(&w.c, exchange, sa->rx_next, 0, nothing);
-
-	w.path.remote.port = 4444;
-	w.now++;
-	memcpy(&before, sa, sizeof(before));
-	world_give(&w, m);
-	if (is_listed(state, exchange, is_response)) {
-		assert_int_equal(world_counter(&w, COUNT_DROP_STATE), dropped);
-		assert_true(memcmp(&before, sa, sizeof(before)) != 0);
-	} else {
-		assert_false(has_any_action(&w));
-		assert_int_equal(world_counter(&w, COUNT_DROP_STATE), dropped + 1);
-		before.heard_ms = sa->heard_ms; /* a sign of life it was */
-		assert_memory_equal(&before, sa, sizeof(before));
-		assert_int_equal(responder_next_expiry(w.r), expiry);
-		assert_int_equal(count_sas(w.r), 1);
-	}
-	world_stop(&w);
-}
-
-/* Every state, exchange and direction: what the table does not list changes nothing. */
-static void test_every_transition(void **state)
-{
-	static const uint8_t exchanges[] = { 0,  1,  33, 35, 36,  37,  39,  40, 41,
-					     42, 43, 44, 45, 127, 128, 240, 255 };
-
-	(void)state;
-	for (size_t s = 0; s < N_STATES; s++) {
-		for (size_t i = 0; i < sizeof(exchanges); i++) {
-			check_transition(states[s], exchanges[i], false);
-			check_transition(states[s], exchanges[i], true);
-		}
-	}
-}
-
-/* 34 and 38 have no business inside an SA: they are never looked up there. */
-static void test_initial_exchanges_inside(void **state)
-{
-	static const uint8_t exchanges[] = { EXCHANGE_IKE_SA_INIT, EXCHANGE_IKE_SESSION_RESUME };
-
-	(void)state;
-	for (size_t s = 0; s < N_STATES; s++) {
-		for (size_t i = 0; i < sizeof(exchanges); i++) {
-			struct world w;
-			struct ike_sa *sa = world_in_state(&w, states[s]), before;
-
-			memcpy(&before, sa, sizeof(before));
-			world_give(&w, ikeclient_seal(&w.c, exchanges[i], sa->rx_next, 0, nothing));
-			assert_false(has_any_action(&w));
-			assert_memory_equal(&before, sa, sizeof(before));
-			world_stop(&w);
-		}
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -464,8 +332,6 @@ int main(void)
 		cmocka_unit_test(test_peer_that_comes_and_goes),
 		cmocka_unit_test(test_late_data_plane),
 		cmocka_unit_test(test_without_liveness_checks),
-		cmocka_unit_test(test_every_transition),
-		cmocka_unit_test(test_initial_exchanges_inside),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

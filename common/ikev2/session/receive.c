@@ -75,10 +75,6 @@ static void take_malformed(struct ike_core *c, struct ike_sa *sa, uint64_t now_m
 	struct bytes data = { &critical, 1 };
 	bool is_critical = err == ERR_CRITICAL;
 
-	if (transition_find(c, sa->state, &req->header) == NULL) {
-		count(c, COUNT_DROP_STATE);
-		return;
-	}
 	count(c, COUNT_SYNTAX);
 	if (ike_header_is_response(&req->header)) {
 		/* Nobody answers a response: the SA goes without a word. */
@@ -134,14 +130,14 @@ static bool is_in_window(struct ike_core *c, const struct ike_sa *sa, const stru
 	return place == PLACE_NEXT;
 }
 
-/* The SA that both SPIs name, if the sender is its other end. */
+/* The SA that both SPIs name, if the sender is its other end; not one that has no keys yet. */
 static struct ike_sa *find_sa(const struct ike_core *c, const struct ike_header *h)
 {
 	bool is_ours_initiator = !ike_header_is_initiator(h);
 	struct ike_sa *sa = ike_sa_find(c, is_ours_initiator ? h->spi_i : h->spi_r);
 
 	if (sa == NULL || sa->spi_i != h->spi_i || sa->spi_r != h->spi_r ||
-	    sa->is_initiator != is_ours_initiator)
+	    sa->is_initiator != is_ours_initiator || sa->keys.d.len == 0)
 		return NULL;
 	return sa;
 }
@@ -158,15 +154,15 @@ static void take_message(struct ike_core *c, struct ike_sa *sa, uint64_t now_ms,
 			 const struct request *req, int err, uint8_t critical)
 {
 	sa->heard_ms = now_ms;
+	if (!is_listed(c, sa, &req->header)) {
+		count(c, COUNT_DROP_STATE);
+		return;
+	}
 	fragments_forget(c, sa, ike_header_is_response(&req->header));
 	if (err != 0) {
 		take_malformed(c, sa, now_ms, req, err, critical);
 		tasks_start(c, sa, now_ms);
 		ike_sa_arm(c, sa);
-		return;
-	}
-	if (!is_listed(c, sa, &req->header)) {
-		count(c, COUNT_DROP_STATE);
 		return;
 	}
 	follow(c, sa, req->path);
