@@ -2,15 +2,19 @@
 #include <stdlib.h>
 
 #include "common/ikev2/responder/internal.h"
+#include "common/ikev2/session/fragments.h"
 #include "common/ikev2/session/payloads.h"
+#include "common/ikev2/sk.h"
 #include "tests/lib/ikeclient.h"
 
 /*
  * Authentic messages with any content at a gateway: what a peer that knows its secret may send.
  * Input: an even number of octets of script, 0xff, then a chain of payloads. Each pair of the
- * script is one step: a request or a response of any exchange with the chain, or with a part of it,
- * in one message or in fragments; or something that the gateway does by itself, or time that
- * passes. It must not crash nor leak, whatever becomes of the SA, and Child SAs stay bounded.
+ * script is one step: a request or a response of any exchange with the chain, in one message or in
+ * fragments (RFC 7383), or a request with a part of it; or something that the gateway does by
+ * itself, or time that passes. Fragments come in order or not, twice with another content,
+ * overlapping, one short, or begun anew in more pieces. It must not crash nor leak, whatever
+ * becomes of the SA, and Child SAs and what is kept of incomplete messages stay bounded.
  */
 #define MAX_INPUT 2048
 #define ALICE     "alice.example"
@@ -115,6 +119,10 @@ static void set_up(struct place *p)
 
 static void tear_down(struct place *p)
 {
+	/* Nothing is kept for long of what never gets complete. */
+	p->now += REASSEMBLY_MS;
+	responder_expire(p->r, p->now);
+	require(p->r->core.fragment_octets == 0);
 	responder_free(p->r);
 	policy_free(p->policy);
 	ikeclient_free(&p->c);
@@ -141,6 +149,101 @@ static void give(struct place *p, uint8_t exchange, bool is_response, uint8_t fi
 						is_response ? sa->tx_next - 1 : sa->rx_next,
 						&chain));
 	drain(p, NULL, 0);
+}
+
+/* ---- fragments ---- */
+
+#define PIECES_MAX 8
+
+/* How a message is cut, and what becomes of the pieces on their way. */
+struct cut {
+	uint8_t exchange;
+	bool is_response;
+	uint32_t mid;
+	uint8_t first;
+	struct bytes chain;
+	uint16_t total;
+	bool is_backwards, is_doubled, is_short, is_begun_anew, is_overlapping;
+};
+
+static struct bytes piece_of(const struct cut *c, uint16_t number)
+{
+	size_t size = c->chain.len / c->total + 1, at = (number - 1u) * size;
+	size_t end = at + size + (c->is_overlapping ? number : 0);
+
+	if (at > c->chain.len)
+		at = c->chain.len;
+	if (end > c->chain.len)
+		end = c->chain.len;
+	return (struct bytes){ c->chain.ptr + at, end - at };
+}
+
+static void give_piece(struct place *p, const struct cut *c, uint16_t number, struct bytes content)
+{
+	struct wr w = wr_init(p->c.buf, sizeof(p->c.buf));
+	struct ike_header h = {
+		.spi_i = p->c.spi_i,
+		.spi_r = p->c.spi_r,
+		.version = IKE_VERSION,
+		.exchange = c->exchange,
+		.flags = (uint8_t)(IKE_FLAG_INITIATOR | (c->is_response ? IKE_FLAG_RESPONSE : 0)),
+		.message_id = c->mid,
+	};
+	struct fragment f = { { number, c->total }, c->first, content };
+	struct bytes message;
+
+	skf_seal(&w, crypto, p->c.suite.encr, key_bytes(&p->c.keys.ei), p->c.next_iv++, &h, &f);
+	require(wr_finish(&w, &message) == 0);
+	responder_datagram(p->r, p->now, &p->path, message);
+	drain(p, NULL, 0);
+}
+
+static void give_pieces(struct place *p, const struct cut *c)
+{
+	struct cut more = *c;
+
+	for (uint16_t k = 0; k + c->is_short < c->total; k++) {
+		uint16_t number = c->is_backwards ? c->total - k : k + 1;
+
+		if (c->is_begun_anew && k == c->total / 2) {
+			more.is_begun_anew = false;
+			more.total++;
+			give_pieces(p, &more);
+			continue;
+		}
+		give_piece(p, c, number, piece_of(c, number));
+		if (c->is_doubled)
+			give_piece(p, c, number, (struct bytes){ c->chain.ptr, 1 });
+	}
+}
+
+static void give_cut(struct place *p, uint8_t exchange, bool is_response, uint8_t first,
+		     struct bytes chain, uint8_t arg)
+{
+	const struct ike_sa *sa = ike_sa_find(&p->r->core, p->c.spi_r);
+	uint8_t how = arg / (PIECES_MAX + 1);
+	struct cut c = {
+		.exchange = exchange,
+		.is_response = is_response,
+		.first = first,
+		.chain = chain,
+		.total = arg % (PIECES_MAX + 1),
+		.is_backwards = how & 1,
+		.is_doubled = how & 2,
+		.is_short = how & 4,
+		.is_begun_anew = how & 8,
+		.is_overlapping = how & 16,
+	};
+	uint64_t taken = p->r->core.counters[COUNT_FRAGMENT];
+
+	if (sa == NULL || chain.len > IKECLIENT_MESSAGE_MAX / 2)
+		return;
+	c.mid = is_response ? sa->tx_next - 1 : sa->rx_next;
+	give_pieces(p, &c);
+	/* In whatever order: of a message whose pieces were all taken none is kept. */
+	sa = ike_sa_find(&p->r->core, p->c.spi_r);
+	if (how % 16 < 2 && p->r->core.counters[COUNT_FRAGMENT] == taken + c.total)
+		require(sa == NULL || sa->reassembly[is_response] == NULL);
 }
 
 static void act(struct place *p, uint8_t what)
@@ -180,8 +283,12 @@ static void step(struct place *p, uint8_t op, uint8_t arg, struct bytes chain)
 		/* Whole, or from some octet on. */
 		if (op % 4 == 2)
 			chain = (struct bytes){ chain.ptr + cut, chain.len - cut };
-		give(p, exchange, op % 4 == 1, chain.len > 0 ? first : PAYLOAD_NONE, chain);
+		if (op % 4 != 2 && arg % (PIECES_MAX + 1) > 0 && chain.len > 0)
+			give_cut(p, exchange, op % 4 == 1, first, chain, arg);
+		else
+			give(p, exchange, op % 4 == 1, chain.len > 0 ? first : PAYLOAD_NONE, chain);
 	}
+	require(p->r->core.fragment_octets <= 2 * REASSEMBLY_MAX);
 	require(HASH_COUNT(p->r->core.by_child) <= CHILDREN_ALL_MAX);
 	require(HASH_CNT(hh_spi, p->r->core.by_spi) < 64);
 }
