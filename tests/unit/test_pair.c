@@ -204,6 +204,38 @@ static void test_ike_rekeyed_at_the_last_moment(void **state)
 	pair_stop(&p);
 }
 
+/* Refused once, it is asked again before the time is over, however short that is. */
+static void test_refused_once(void **state)
+{
+	(void)state;
+	for (int k = 0; k < 2; k++) {
+		struct ike_pair p;
+		struct esp_suite esp;
+		struct ike_suite ike;
+
+		pair_start(&p, 10);
+		p.connection[RESPONDER].rekey_child_ms = k == 0 ? 20000 : 0;
+		p.rconf.rekey_ike_ms = k == 0 ? 0 : 20000;
+		pair_establish(&p);
+		esp = p.connection[INITIATOR].suites[0];
+		ike = p.i->core.conf.suites[0];
+		assert_int_equal(esp_suite_parse("aes128gcm16", &p.connection[INITIATOR].suites[0]),
+				 0);
+		assert_int_equal(
+		    ike_suite_parse("aes128gcm16-prfsha256-x25519", &p.i->core.conf.suites[0]), 0);
+		while (responder_counter(p.r, COUNT_REKEY_FAILED) == 0)
+			pair_run(&p, 10);
+		p.connection[INITIATOR].suites[0] = esp;
+		p.i->core.conf.suites[0] = ike;
+		pair_run(&p, 4000);
+		assert_int_equal(responder_counter(p.r, COUNT_CHILD_REKEYED) +
+				     responder_counter(p.r, COUNT_IKE_REKEYED),
+				 1);
+		assert_int_equal(responder_counter(p.r, COUNT_EXPIRED), 0);
+		pair_stop(&p);
+	}
+}
+
 /* The peer prefers another group than the one that we begin with: once more with that. */
 static void test_other_group(void **state)
 {
@@ -295,6 +327,7 @@ int main(void)
 		cmocka_unit_test(test_not_rekeyed_in_time),
 		cmocka_unit_test(test_ike_not_rekeyed_in_time),
 		cmocka_unit_test(test_ike_rekeyed_at_the_last_moment),
+		cmocka_unit_test(test_refused_once),
 		cmocka_unit_test(test_other_group),
 		cmocka_unit_test(test_child_sa_not_found),
 		cmocka_unit_test(test_liveness),

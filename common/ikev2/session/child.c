@@ -10,8 +10,6 @@
 /* The peer's Delete for what it has rekeyed comes at once; a lost one is repeated for minutes. */
 #define REKEYED_MS  180000
 #define DRAINING_MS 3000
-#define SOON_MS     10000 /* TEMPORARY_FAILURE: "must not retry at once" */
-#define LATER_MS    60000
 
 static struct child *find_spi(const struct ike_core *c, uint32_t spi_in)
 {
@@ -195,7 +193,7 @@ void child_schedule(struct ike_core *c, struct child *child, uint64_t now_ms)
 
 void child_retry_later(struct ike_core *c, struct child *child, uint64_t now_ms, bool is_soon)
 {
-	child->rekey_due_ms = now_ms + core_jitter(c, is_soon ? SOON_MS : LATER_MS);
+	child->rekey_due_ms = core_retry_due(c, now_ms, child->over_due_ms, is_soon);
 }
 
 /* RFC 7296, 2.8: the Delete of the old SA shows that its peer receives on the new one. */

@@ -460,6 +460,11 @@ uint64_t core_jitter(struct ike_core *c, uint64_t base_ms);
 
 /* From now on: when the IKE SA is to be rekeyed by us, and when it has gone over its time. */
 void ike_sa_schedule(struct ike_core *c, struct ike_sa *sa, uint64_t now_ms);
+/*
+ * When a rekey that was refused is tried again: soon, or later, but before half of what is left of
+ * the SA's time; at the very end it is not, because it is deleted then.
+ */
+uint64_t core_retry_due(struct ike_core *c, uint64_t now_ms, uint64_t over_due_ms, bool is_soon);
 void ike_sa_retry_later(struct ike_core *c, struct ike_sa *sa, uint64_t now_ms, bool is_soon);
 
 /* Sets the timer for whatever is due first. To be called when something has changed. */

@@ -7,6 +7,7 @@
  */
 #define SOON_MS      10000 /* TEMPORARY_FAILURE: "must not retry at once" */
 #define LATER_MS     60000
+#define AT_ONCE_MS   1000
 #define KEEPALIVE_MS 20000 /* RFC 3948, 4 */
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -49,9 +50,18 @@ void ike_sa_schedule(struct ike_core *c, struct ike_sa *sa, uint64_t now_ms)
 		sa->rekey_due_ms = earlier(sa->rekey_due_ms, resumed_due(c, now_ms));
 }
 
+uint64_t core_retry_due(struct ike_core *c, uint64_t now_ms, uint64_t over_due_ms, bool is_soon)
+{
+	uint64_t wait_ms = is_soon ? SOON_MS : LATER_MS;
+	uint64_t left_ms = over_due_ms > now_ms ? over_due_ms - now_ms : 0;
+
+	wait_ms = earlier(wait_ms, left_ms / 2);
+	return now_ms + core_jitter(c, wait_ms > AT_ONCE_MS ? wait_ms : AT_ONCE_MS);
+}
+
 void ike_sa_retry_later(struct ike_core *c, struct ike_sa *sa, uint64_t now_ms, bool is_soon)
 {
-	sa->rekey_due_ms = now_ms + core_jitter(c, is_soon ? SOON_MS : LATER_MS);
+	sa->rekey_due_ms = core_retry_due(c, now_ms, sa->over_due_ms, is_soon);
 }
 
 /* ---- what is due first ---- */
