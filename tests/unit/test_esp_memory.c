@@ -10,58 +10,12 @@
 
 #include "common/esp/set.h"
 #include "tests/lib/esp_wire.h"
+#include "tests/lib/own_malloc.h"
 
 /*
  * Every allocation of esp_set_add() fails once: it has to return ERR_NO_MEMORY and leave the set as
- * it was, while the hash tables grow from nothing to several hundred SAs. The program's own malloc
- * and calloc stand in for the C library's, which the sanitizers do too: skipped there.
+ * it was, while the hash tables grow from nothing to several hundred SAs.
  */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define HAS_OWN_MALLOC 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define HAS_OWN_MALLOC 0
-#endif
-#endif
-#ifndef HAS_OWN_MALLOC
-#define HAS_OWN_MALLOC 1
-#endif
-
-static long until_failure = -1; /* allocations that still succeed; negative: all */
-static long n_live;             /* allocated and not yet freed */
-
-#if HAS_OWN_MALLOC
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t n, size_t size);
-void __libc_free(void *ptr);
-
-static bool is_failing(void)
-{
-	return until_failure >= 0 && until_failure-- == 0;
-}
-
-void *malloc(size_t size)
-{
-	void *ptr = is_failing() ? NULL : __libc_malloc(size);
-
-	n_live += ptr != NULL;
-	return ptr;
-}
-
-void *calloc(size_t n, size_t size)
-{
-	void *ptr = is_failing() ? NULL : __libc_calloc(n, size);
-
-	n_live += ptr != NULL;
-	return ptr;
-}
-
-void free(void *ptr)
-{
-	n_live -= ptr != NULL;
-	__libc_free(ptr);
-}
-#endif
 
 static struct esp_child numbered(const struct esp_pair *p, uint32_t i)
 {

@@ -9,70 +9,14 @@
 #include <openssl/err.h>
 
 #include "tests/lib/ike_pair.h"
+#include "tests/lib/own_malloc.h"
 
 /*
  * Every allocation of everything that an established SA does fails once, at either end, in one
  * message or in fragments. It may cost that request, or at worst that SA; not the process, no
- * memory, and not the next one. The program's own malloc stands in for the C library's, as in
- * test_responder_memory.c; the sanitizers do that too, so there it is skipped.
+ * memory, and not the next one.
  */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define HAS_OWN_MALLOC 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define HAS_OWN_MALLOC 0
-#endif
-#endif
-#ifndef HAS_OWN_MALLOC
-#define HAS_OWN_MALLOC 1
-#endif
-
 #define SETTLE_MS 600000
-
-static long until_failure = -1; /* allocations that still succeed; negative: all */
-static long n_live;             /* allocated and not yet freed */
-
-#if HAS_OWN_MALLOC
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t n, size_t size);
-void *__libc_realloc(void *ptr, size_t size);
-void __libc_free(void *ptr);
-
-static bool is_failing(void)
-{
-	return until_failure >= 0 && until_failure-- == 0;
-}
-
-void *malloc(size_t size)
-{
-	void *ptr = is_failing() ? NULL : __libc_malloc(size);
-
-	n_live += ptr != NULL;
-	return ptr;
-}
-
-void *calloc(size_t n, size_t size)
-{
-	void *ptr = is_failing() ? NULL : __libc_calloc(n, size);
-
-	n_live += ptr != NULL;
-	return ptr;
-}
-
-void *realloc(void *ptr, size_t size)
-{
-	void *moved = is_failing() ? NULL : __libc_realloc(ptr, size);
-
-	n_live += ptr == NULL && moved != NULL;
-	return moved;
-}
-
-void free(void *ptr)
-{
-	n_live -= ptr != NULL;
-	__libc_free(ptr);
-}
-#endif
 
 struct tried {
 	enum pair_op op;

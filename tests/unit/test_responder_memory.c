@@ -10,67 +10,12 @@
 
 #include "common/ikev2/responder/internal.h"
 #include "tests/lib/ike_world.h"
+#include "tests/lib/own_malloc.h"
 
 /*
  * Every allocation of a whole life of an IKE SA fails once. The responder may lose that peer, but
- * nothing else: no other SA, no memory, not the process. As in test_esp_memory.c the program's own
- * malloc stands in for the C library's, which the sanitizers do too: skipped there.
+ * nothing else: no other SA, no memory, not the process.
  */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define HAS_OWN_MALLOC 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define HAS_OWN_MALLOC 0
-#endif
-#endif
-#ifndef HAS_OWN_MALLOC
-#define HAS_OWN_MALLOC 1
-#endif
-
-static long until_failure = -1; /* allocations that still succeed; negative: all */
-static long n_live;             /* allocated and not yet freed */
-
-#if HAS_OWN_MALLOC
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t n, size_t size);
-void *__libc_realloc(void *ptr, size_t size);
-void __libc_free(void *ptr);
-
-static bool is_failing(void)
-{
-	return until_failure >= 0 && until_failure-- == 0;
-}
-
-void *malloc(size_t size)
-{
-	void *ptr = is_failing() ? NULL : __libc_malloc(size);
-
-	n_live += ptr != NULL;
-	return ptr;
-}
-
-void *calloc(size_t n, size_t size)
-{
-	void *ptr = is_failing() ? NULL : __libc_calloc(n, size);
-
-	n_live += ptr != NULL;
-	return ptr;
-}
-
-void *realloc(void *ptr, size_t size)
-{
-	void *moved = is_failing() ? NULL : __libc_realloc(ptr, size);
-
-	n_live += ptr == NULL && moved != NULL;
-	return moved;
-}
-
-void free(void *ptr)
-{
-	n_live -= ptr != NULL;
-	__libc_free(ptr);
-}
-#endif
 
 /* Hands over a message while the allocation after the next *n fails; then *n is what is left. */
 static struct bytes give(struct world *w, struct bytes message, long *n)
