@@ -171,9 +171,12 @@ const struct conf_row conf_connection_rows[] = {
 	    .type = &conf_type_esp_suite,
 	    .min_entries = 1,
 	    .max_entries = PROPOSALS_MAX,
-	    .def = "aes256gcm16, aes128gcm16",
+	    .def = "aes256gcm16-x25519, aes256gcm16-ecp256, aes256gcm16-modp2048, aes256gcm16, "
+		   "aes128gcm16",
 	    CONF_LIST_AT(struct agent_conf_connection, esp_proposals, n_esp_proposals),
-	    .help = "ESP suites in order of preference.",
+	    .help = "ESP suites in order of preference. One with a group is for rekeys with a key "
+		    "exchange (PFS), one without for rekeys without; for the first Child SA, in "
+		    "IKE_AUTH, it makes no difference.",
 	},
 	{
 	    .name = "local-ts",

@@ -64,8 +64,6 @@ class Libreswan:
             "ikev2": "yes",
             "authby": "secret",
             "accept-redirect": "yes",
-            "ike": "aes_gcm256-sha2_256",
-            "esp": "aes_gcm256",
             **options.get("conn", {}),
         }
         lines = [f"    {key}={value}" for key, value in settings.items()]

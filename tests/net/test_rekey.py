@@ -58,7 +58,7 @@ def rekey_times(ike_s, child_s):
 
 def esp_proposals(suite):
     def change(text):
-        text = re.sub(r"^ +esp-proposals:.*\n", "", text, flags=re.MULTILINE)
+        text = re.sub(r"^ +esp-proposals: \[[^]]*\]\n", "", text, flags=re.MULTILINE)
         return set_option(text, "esp-proposals", f"[{suite}]", "inside")
 
     return change

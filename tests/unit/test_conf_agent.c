@@ -333,8 +333,12 @@ static void test_values_and_defaults(void **state)
 	assert_string_equal(conf->peers_file, "/etc/w/peers.yaml");
 	assert_int_equal(conf->n_connections, 2);
 	c = &conf->connections[0];
-	assert_int_equal(c->n_esp_proposals, 2);
-	assert_string_equal(esp_suite_format(&c->esp_proposals[1], text), "aes128gcm16");
+	/* Each group of ike.proposals, and none: for peers that rekey with PFS, and without. */
+	assert_int_equal(c->n_esp_proposals, 5);
+	for (size_t k = 0; k < conf->ike.n_proposals; k++)
+		assert_ptr_equal(c->esp_proposals[k].kex, conf->ike.proposals[k].kex);
+	assert_string_equal(esp_suite_format(&c->esp_proposals[3], text), "aes256gcm16");
+	assert_string_equal(esp_suite_format(&c->esp_proposals[4], text), "aes128gcm16");
 	assert_int_equal(c->inside.mode, AGENT_INSIDE_ROUTE);
 	assert_null(c->inside.link);
 	assert_int_equal(c->inside.metric, 100);
