@@ -231,7 +231,8 @@ const struct conf_row conf_connection_rows[] = {
 	    .def = "0",
 	    .unit = "MiB",
 	    CONF_AT(struct agent_conf_connection, rekey_mib),
-	    .help = "Or when so much went through it one way. 0: however much.",
+	    .help = "Or when so much, less up to a tenth, went through it one way. 0: however "
+		    "much.",
 	},
 	{
 	    .name = "rekey-packets",
@@ -240,8 +241,8 @@ const struct conf_row conf_connection_rows[] = {
 	    .def = "0",
 	    .unit = "packets",
 	    CONF_AT(struct agent_conf_connection, rekey_packets),
-	    .help = "Or after so many packets one way. 0: after 3,221,225,472, because their "
-		    "numbers end with 4,294,967,295.",
+	    .help = "Or after so many packets, less up to a tenth, one way. 0: after "
+		    "3,221,225,472, because their numbers end with 4,294,967,295.",
 	},
 	{ .name = NULL },
 };

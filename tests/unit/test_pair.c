@@ -107,10 +107,11 @@ struct usage_case {
 static void test_rekeying_by_traffic(void **state)
 {
 	static const struct usage_case cases[] = {
-		{ 1000, 0, { .octets_in = 999, .octets_out = 999 }, false },
+		/* The limits are less up to a tenth at random, as times are. */
+		{ 1000, 0, { .octets_in = 899, .octets_out = 899 }, false },
 		{ 1000, 0, { .octets_in = 1000 }, true },
 		{ 1000, 0, { .octets_out = 1000 }, true },
-		{ 0, 50, { .packets_in = 49, .seq_out = 49, .octets_in = 1u << 31 }, false },
+		{ 0, 50, { .packets_in = 44, .seq_out = 44, .octets_in = 1u << 31 }, false },
 		{ 0, 50, { .packets_in = 50 }, true },
 		{ 0, 50, { .seq_out = 50 }, true },
 		/* Numbers end with 2^32 - 1, whatever is configured. */
@@ -142,6 +143,30 @@ static void test_rekeying_by_traffic(void **state)
 		assert_int_equal(p.end[RESPONDER].children[0].id != id, cases[k].is_rekeyed);
 		pair_stop(&p);
 	}
+}
+
+/* Two ends with the same limit seldom reach it at once: between nine tenths of it and all. */
+static void test_limits_differ(void **state)
+{
+	uint64_t low = UINT64_MAX, high = 0;
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		struct ike_pair p;
+		const struct child *child;
+
+		pair_start(&p, seed);
+		p.connection[RESPONDER].rekey_octets = 1000000;
+		p.connection[RESPONDER].rekey_packets = 1000;
+		pair_establish(&p);
+		child = pair_core(&p, RESPONDER)->by_child;
+		assert_in_range(child->rekey_octets, 900000, 1000000);
+		assert_in_range(child->rekey_packets, 900, 1000);
+		low = child->rekey_octets < low ? child->rekey_octets : low;
+		high = child->rekey_octets > high ? child->rekey_octets : high;
+		pair_stop(&p);
+	}
+	assert_true(high - low > 50000);
 }
 
 /* The peer refuses: asked again now and then, and deleted when the time is over. */
@@ -324,6 +349,7 @@ int main(void)
 		cmocka_unit_test(test_rekeys),
 		cmocka_unit_test(test_rekeying_by_time),
 		cmocka_unit_test(test_rekeying_by_traffic),
+		cmocka_unit_test(test_limits_differ),
 		cmocka_unit_test(test_not_rekeyed_in_time),
 		cmocka_unit_test(test_ike_not_rekeyed_in_time),
 		cmocka_unit_test(test_ike_rekeyed_at_the_last_moment),

@@ -183,8 +183,11 @@ void child_not_replaced(struct ike_core *c, uint64_t child_id, uint64_t now_ms)
 
 void child_schedule(struct ike_core *c, struct child *child, uint64_t now_ms)
 {
-	uint64_t period_ms = child->sa->peer->connection->rekey_child_ms;
+	const struct policy_connection *conn = child->sa->peer->connection;
+	uint64_t period_ms = conn->rekey_child_ms;
 
+	child->rekey_octets = core_jitter(c, conn->rekey_octets);
+	child->rekey_packets = core_jitter(c, conn->rekey_packets);
 	if (period_ms == 0)
 		return;
 	child->rekey_due_ms = now_ms + core_jitter(c, period_ms);

@@ -27,7 +27,7 @@ struct policy_connection {
 	struct ts_list local;                       /* what is behind us */
 	struct ts_list remote;                      /* what its peers may have behind them */
 	uint32_t rekey_child_ms; /* a Child SA is rekeyed by us at this age, 0: never; */
-	uint64_t rekey_octets;   /* or when so much went through it either way, 0: never */
+	uint64_t rekey_octets;   /* or when so much went through it either way, 0: never; */
 	uint64_t rekey_packets;
 };
 

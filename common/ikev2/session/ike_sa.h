@@ -112,7 +112,8 @@ struct child {
 	enum rekey_why wanted;  /* why it is to be rekeyed by us */
 	uint64_t installed_ms;  /* NO_TIME: not yet */
 	uint64_t rekey_due_ms;
-	uint64_t over_due_ms; /* to be deleted if it is still there */
+	uint64_t rekey_octets, rekey_packets; /* or when so much went through it; 0: however much */
+	uint64_t over_due_ms;                 /* to be deleted if it is still there */
 	/*
 	 * Made by the peer, whom our response may not have reached yet: until it is heard of, or
 	 * this time, we ask nothing about it. 0: the peer has it.
@@ -439,7 +440,7 @@ void child_replaced(struct child *child, uint64_t now_ms);
 /* Undoes child_replaced() because nothing came of it. */
 void child_not_replaced(struct ike_core *c, uint64_t child_id, uint64_t now_ms);
 
-/* To be rekeyed by us at its time, from now on, or after a failure a little later. */
+/* To be rekeyed by us at its time, or when it is used up, from now on; after a failure later. */
 void child_schedule(struct ike_core *c, struct child *child, uint64_t now_ms);
 void child_retry_later(struct ike_core *c, struct child *child, uint64_t now_ms, bool is_soon);
 
@@ -456,7 +457,7 @@ void child_remove(struct ike_core *c, struct child *child);
 /* ---- timing.c ---- */
 
 /* base less up to a tenth, at random, so that two ends or many peers do not act at once. */
-uint64_t core_jitter(struct ike_core *c, uint64_t base_ms);
+uint64_t core_jitter(struct ike_core *c, uint64_t base);
 
 /* From now on: when the IKE SA is to be rekeyed by us, and when it has gone over its time. */
 void ike_sa_schedule(struct ike_core *c, struct ike_sa *sa, uint64_t now_ms);

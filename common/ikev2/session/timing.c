@@ -15,13 +15,13 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-uint64_t core_jitter(struct ike_core *c, uint64_t base_ms)
+uint64_t core_jitter(struct ike_core *c, uint64_t base)
 {
 	uint64_t random;
 
-	if (base_ms < 10 || rng_u64(c->rng, &random) != 0)
-		return base_ms;
-	return base_ms - random % (base_ms / 10 + 1);
+	if (base < 10 || rng_u64(c->rng, &random) != 0)
+		return base;
+	return base - random % (base / 10 + 1);
 }
 
 /*
@@ -231,7 +231,6 @@ void core_child_usage(struct ike_core *c, uint64_t now_ms, uint64_t child_id,
 		      const struct esp_stats *stats)
 {
 	struct child *child = child_find(c, child_id);
-	const struct policy_connection *conn;
 	uint64_t octets, packets;
 
 	if (child != NULL && stats->last_out_ms > child->sa->sent_ms)
@@ -239,12 +238,11 @@ void core_child_usage(struct ike_core *c, uint64_t now_ms, uint64_t child_id,
 	if (child == NULL || child->state != CHILD_INSTALLED || child->is_redundant ||
 	    child->rekey_due_ms <= now_ms || child->is_used_up)
 		return;
-	conn = child->sa->peer->connection;
 	octets = stats->octets_in > stats->octets_out ? stats->octets_in : stats->octets_out;
 	packets = stats->packets_in > stats->seq_out ? stats->packets_in : stats->seq_out;
-	if (conn->rekey_octets != 0 && octets >= conn->rekey_octets)
+	if (child->rekey_octets != 0 && octets >= child->rekey_octets)
 		child->wanted = REKEY_OCTETS;
-	else if (conn->rekey_packets != 0 && packets >= conn->rekey_packets)
+	else if (child->rekey_packets != 0 && packets >= child->rekey_packets)
 		child->wanted = REKEY_PACKETS;
 	else if (packets >= SEQUENCE_LIMIT)
 		child->wanted = REKEY_SEQUENCE;
