@@ -309,7 +309,7 @@ bool core_address_next(struct keeper_core *core, uint64_t now_ms, size_t index,
 	struct address *a = &core->addresses[index];
 
 	*out = (struct keeper_action){ .index = index };
-	if (a->state == PROBING && now_ms >= a->end_ms) {
+	if (a->state == PROBING && core->heard_all_ms >= a->end_ms) {
 		core_address_move(core, index, ADDING, "nobody answered");
 		core_address_push(core, KEEPER_ACT_ADDRESS_SET, index);
 		out->type = KEEPER_ACT_PROBE_STOP;

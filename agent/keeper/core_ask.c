@@ -85,12 +85,12 @@ void core_ask_take_heard(struct keeper_core *core, const struct keeper_heard *he
 	}
 }
 
-bool core_ask_next(struct keeper_core *core, uint64_t now_ms, struct keeper_action *out)
+bool core_ask_next(struct keeper_core *core, struct keeper_action *out)
 {
 	for (size_t i = 0; i < KEEPER_ASKS_MAX; i++) {
 		const struct keeper_request *r = &core->asks[i].request;
 
-		if (r->type == 0 || now_ms < core->asks[i].end_ms)
+		if (r->type == 0 || core->heard_all_ms < core->asks[i].end_ms)
 			continue;
 		*out = (struct keeper_action){ .type = KEEPER_ACT_ASK_STOP,
 					       .index = r->index,

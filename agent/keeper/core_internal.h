@@ -60,9 +60,10 @@ struct keeper_core {
 	const struct keeper_conf *conf;
 	const struct logger *lg;
 	struct keeper_time awake;
-	uint64_t heard_ms;
-	uint64_t fence_at_ms; /* when the fences are to be kept up next */
-	bool is_watching;     /* main has spoken */
+	uint64_t heard_ms;     /* main */
+	uint64_t heard_all_ms; /* the links: all that came until then */
+	uint64_t fence_at_ms;  /* when the fences are to be kept up next */
+	bool is_watching;      /* main has spoken */
 	bool is_dropping;
 	bool is_ending;    /* with the drop; nothing is taken any more */
 	bool is_main_gone; /* with is_ending */
@@ -139,7 +140,7 @@ void core_ask(struct keeper_core *core, const struct keeper_request *request);
 void core_ask_take_result(struct keeper_core *core, uint64_t now_ms,
 			  const struct keeper_action *done, const struct keeper_result *r);
 void core_ask_take_heard(struct keeper_core *core, const struct keeper_heard *heard);
-bool core_ask_next(struct keeper_core *core, uint64_t now_ms, struct keeper_action *out);
+bool core_ask_next(struct keeper_core *core, struct keeper_action *out);
 uint64_t core_ask_next_ms(const struct keeper_core *core);
 
 /* What a frame says about who has ip: as frame_arp_judge() and frame_nd_judge(). */

@@ -169,7 +169,7 @@ bool core_verify_next(struct keeper_core *core, uint64_t now_ms, size_t index,
 	}
 	if (a->state != VERIFYING)
 		return false;
-	if (now_ms >= a->end_ms) {
+	if (core->heard_all_ms >= a->end_ms) {
 		give_up(core, index);
 		out->type = KEEPER_ACT_VERIFY_STOP;
 		return true;

@@ -122,20 +122,31 @@ static void read_messages(struct keeper *k)
 	}
 }
 
-static void read_frames(struct keeper *k)
+/* False: there may be more. */
+static bool read_ear(struct keeper *k, size_t ear)
 {
 	struct keeper_heard heard;
 
-	for (size_t ear = 0; ear < KEEPER_EXEC_EARS_MAX; ear++) {
-		for (size_t i = 0; i < FRAMES_PER_RUN && !k->is_ended; i++) {
-			if (!keeper_exec_read_frame(k->exec, ear, &heard))
-				break;
-			if (heard.link == NULL)
-				continue;
-			keeper_core_take_heard(k->core, now_ms(), &heard);
-			run_actions(k);
-		}
+	for (size_t i = 0; i < FRAMES_PER_RUN && !k->is_ended; i++) {
+		if (!keeper_exec_read_frame(k->exec, ear, &heard))
+			return true;
+		if (heard.link == NULL)
+			continue;
+		keeper_core_take_heard(k->core, now_ms(), &heard);
+		run_actions(k);
 	}
+	return false;
+}
+
+static void read_frames(struct keeper *k)
+{
+	uint64_t begun_ms = now_ms();
+	bool is_all = true;
+
+	for (size_t ear = 0; ear < KEEPER_EXEC_EARS_MAX; ear++)
+		is_all = read_ear(k, ear) && is_all;
+	if (is_all)
+		keeper_core_heard_all(k->core, begun_ms);
 }
 
 static void read_hooks(struct keeper *k)

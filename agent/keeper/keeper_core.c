@@ -217,6 +217,11 @@ void keeper_core_take_heard(struct keeper_core *core, uint64_t now_ms,
 	core_ask_take_heard(core, heard);
 }
 
+void keeper_core_heard_all(struct keeper_core *core, uint64_t until_ms)
+{
+	core->heard_all_ms = until_ms;
+}
+
 /* ---- actions and results --------------------------------------------------- */
 
 bool keeper_core_next(struct keeper_core *core, uint64_t now_ms, struct keeper_action *out)
@@ -231,7 +236,7 @@ bool keeper_core_next(struct keeper_core *core, uint64_t now_ms, struct keeper_a
 		if (core_address_next(core, now_ms, i, out))
 			return true;
 	}
-	if (core_ask_next(core, now_ms, out))
+	if (core_ask_next(core, out))
 		return true;
 	if (now_ms >= core->fence_at_ms) {
 		core->fence_at_ms = now_ms + KEEPER_RENEW_MS;

@@ -14,6 +14,7 @@
  *   keeper_core_wake(now)                 first of all: a host that slept drops everything
  *   keeper_core_take_message(...) each    then what main said
  *   keeper_core_take_heard(...), _hook()  what the links and the hooks said
+ *   keeper_core_heard_all(until)          if no frame is left that came before that
  *   keeper_core_tick(now)                 last: is main silent?
  *   after each of them:
  *     while (keeper_core_next(now, &action))
@@ -134,6 +135,14 @@ struct keeper_heard {
  */
 void keeper_core_take_heard(struct keeper_core *core, uint64_t now_ms,
 			    const struct keeper_heard *heard);
+
+/*
+ * Every frame that came until then was taken. Only this ends a time of waiting for an answer, be it
+ * a probe, an ask or the next hops': on a busy host the time can be over while an answer that came
+ * in time has not been read yet. Whoever keeps the links too full to be read to the end holds that
+ * up; a single answer of his would do the same.
+ */
+void keeper_core_heard_all(struct keeper_core *core, uint64_t until_ms);
 
 /*
  * The script of that address has ended: status is its exit status, or -signal; line what it said

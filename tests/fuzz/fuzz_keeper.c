@@ -113,6 +113,7 @@ static void run_actions(struct state *st)
 	struct keeper_action action;
 	int count = 0;
 
+	keeper_core_heard_all(st->core, st->now.mono_ms);
 	while (!st->is_ended && keeper_core_next(st->core, st->now.mono_ms, &action)) {
 		require(++count < ACTIONS_MAX);
 		if (action.type == KEEPER_ACT_EXIT)

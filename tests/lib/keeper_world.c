@@ -149,6 +149,8 @@ void world_run(struct keeper_world *w)
 {
 	struct keeper_action action;
 
+	if (!w->has_unread)
+		keeper_core_heard_all(w->core, w->now_ms);
 	while (!w->is_ended && keeper_core_next(w->core, w->now_ms, &action)) {
 		note_action(w, &action);
 		w->is_ended = action.type == KEEPER_ACT_EXIT;

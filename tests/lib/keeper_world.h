@@ -26,6 +26,7 @@ struct keeper_world {
 	uint64_t next_ping;                          /* UINT64_MAX: main is silent */
 	struct keeper_result results[WORLD_ACTIONS]; /* of the kernel, by action */
 	bool is_ended;
+	bool has_unread; /* the process is late: frames may wait to be read */
 	size_t pongs;
 	size_t fences_kept;
 	struct keeper_action fence_removal; /* type 0: they stay as they are */

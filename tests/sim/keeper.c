@@ -190,6 +190,7 @@ static void end_turn(struct sim *s, size_t host)
 
 	if (h->keeper.core == NULL || h->keeper.is_batch)
 		return;
+	keeper_core_heard_all(h->keeper.core, now);
 	keeper_core_tick(h->keeper.core, now);
 	run_actions(s, host);
 	if (h->keeper.core != NULL)

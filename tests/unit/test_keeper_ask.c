@@ -66,6 +66,22 @@ static void test_ipv6_on_the_link_of_an_ipv4_address(void **state)
 	world_free(w);
 }
 
+static void test_answer_that_waits_to_be_read(void **state)
+{
+	struct keeper_world *w = world_new(0);
+
+	(void)state;
+	ask(w, 1, 0, OTHER);
+	w->has_unread = true;
+	w->now_ms += KEEPER_PROBE_MS + 50;
+	world_run(w);
+	world_expect(w, "not over yet", "ask 0");
+	w->has_unread = false;
+	world_hear_arp(w, ARP_REPLY, 0x99, OTHER, "192.0.2.11");
+	world_expect(w, "answered", "asked 0, answer 1 0 there");
+	world_free(w);
+}
+
 static void test_here(void **state)
 {
 	struct keeper_world *w = world_new(0);
@@ -137,6 +153,7 @@ int main(void)
 		cmocka_unit_test(test_answered_at_once),
 		cmocka_unit_test(test_nobody),
 		cmocka_unit_test(test_ipv6_on_the_link_of_an_ipv4_address),
+		cmocka_unit_test(test_answer_that_waits_to_be_read),
 		cmocka_unit_test(test_here),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_many_at_a_time),

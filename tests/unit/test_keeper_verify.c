@@ -102,6 +102,36 @@ static void test_no_next_hop_answers(void **state)
 	world_free(w);
 }
 
+/* The host was busy for longer than the wait, and what came in time is read only now. */
+static void pass_unread(struct keeper_world *w, uint64_t ms)
+{
+	w->has_unread = true;
+	w->now_ms += ms;
+	world_run(w);
+	w->has_unread = false;
+}
+
+static void test_answers_that_wait_to_be_read(void **state)
+{
+	struct keeper_world *w = world_new(0);
+
+	(void)state;
+	world_say_address(w, KEEPER_ADDRESS_ADD, 1, 0);
+	world_forget(w);
+	pass_unread(w, KEEPER_PROBE_MS + 50);
+	world_expect(w, "not added yet", "");
+	world_hear_arp(w, ARP_REPLY, 0x99, HOME, "0.0.0.0");
+	world_expect(w, "somebody has it", "stop 0, answer 1 -15");
+	world_free(w);
+
+	w = begin(0);
+	pass_unread(w, KEEPER_VERIFY_MS + 50);
+	world_expect(w, "not given up", "announce 0, verify 0, verify 0");
+	world_hear_arp(w, ARP_REPLY, 1, HOP, HOME);
+	world_expect(w, "verified", "verified 0, answer 1 0");
+	world_free(w);
+}
+
 static void test_verified_only_by_its_family(void **state)
 {
 	struct keeper_world *w = world_new(0);
@@ -213,6 +243,7 @@ int main(void)
 		cmocka_unit_test(test_ipv6_next_hop),
 		cmocka_unit_test(test_what_is_no_answer),
 		cmocka_unit_test(test_no_next_hop_answers),
+		cmocka_unit_test(test_answers_that_wait_to_be_read),
 		cmocka_unit_test(test_verified_only_by_its_family),
 		cmocka_unit_test(test_removed_while_verified),
 		cmocka_unit_test(test_end_while_verified),
