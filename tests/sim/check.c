@@ -126,12 +126,21 @@ void check_reset(struct sim *s)
 
 /* ---- the keeper and a silent main ---- */
 
+void check_heard_main(struct sim *s, size_t host)
+{
+	s->hosts[host].silent_from = s->now + KEEPER_SILENCE_MS;
+	s->hosts[host].silent_lag_ms = 0;
+}
+
 static void check_silence(struct sim *s, size_t host)
 {
 	struct host *h = &s->hosts[host];
-	uint64_t slack = SILENCE_SLACK_MS + 3ull * h->lag_ms;
-	uint64_t silent_ms = s->now - h->silent_from + KEEPER_SILENCE_MS;
+	uint64_t slack, silent_ms = s->now - h->silent_from + KEEPER_SILENCE_MS;
 
+	/* A timer that was late when the host was busy is so when it is busy no more. */
+	if (h->lag_ms > h->silent_lag_ms)
+		h->silent_lag_ms = h->lag_ms;
+	slack = SILENCE_SLACK_MS + 3ull * h->silent_lag_ms;
 	if (h->silent_from == SIM_NEVER || s->now <= h->silent_from + slack ||
 	    !sim_is_running(s, SIM_KEEPER, host))
 		return;

@@ -44,6 +44,8 @@ __attribute__((format(printf, 3, 4))) void sim_fail(struct sim *s, const char *i
 						    const char *fmt, ...);
 void check_step(struct sim *s);
 void check_kernel(struct sim *s, size_t host, size_t address, const char *why);
+/* Its keeper has heard main. */
+void check_heard_main(struct sim *s, size_t host);
 void check_use(struct sim *s, size_t host, size_t address, const char *what);
 void check_order(struct sim *s, const struct coordinator_action *action);
 void check_asked(struct sim *s, size_t host, const struct ownership_action *action);

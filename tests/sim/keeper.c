@@ -232,7 +232,7 @@ void keeper_resume(struct sim *s, size_t host)
 {
 	struct host *h = &s->hosts[host];
 
-	h->silent_from = s->now + KEEPER_SILENCE_MS;
+	check_heard_main(s, host);
 	sort_inbox(&h->keeper.proc);
 	if (h->keeper.core != NULL)
 		begin_turn(s, host);
@@ -245,7 +245,7 @@ static void take_message(struct sim *s, struct event *e)
 
 	if (h->keeper.core == NULL)
 		return;
-	h->silent_from = s->now + KEEPER_SILENCE_MS;
+	check_heard_main(s, e->host);
 	begin_turn(s, e->host);
 	if (h->keeper.core == NULL)
 		return;

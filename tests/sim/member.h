@@ -120,8 +120,9 @@ struct host {
 	uint64_t busy_until;    /* no other fault of its processes before */
 
 	/* for the check */
-	uint32_t must_drop;   /* addresses that it had when it was suspended */
-	uint64_t silent_from; /* when its keeper has to have dropped everything */
+	uint32_t must_drop;     /* addresses that it had when it was suspended */
+	uint64_t silent_from;   /* when its keeper has to have dropped everything */
+	uint32_t silent_lag_ms; /* the longest lag_ms since the keeper heard main */
 };
 
 /* The clocks of a host, and when its monotonic clock says so. */
