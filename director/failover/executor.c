@@ -110,7 +110,12 @@ static int add_addresses(struct executor *e, const struct stored *stored)
 	return 0;
 }
 
-static int load(struct executor *e)
+/*
+ * A store that was restored from a backup does not know the epochs that it has given out since; the
+ * clock does, roughly. It is written down at once: a clock that goes back before the first order
+ * takes nothing away.
+ */
+static int load(struct executor *e, uint64_t now_s)
 {
 	struct stored stored = { NULL, 0, 0, false };
 	uint64_t epoch = 0;
@@ -124,6 +129,8 @@ static int load(struct executor *e)
 	free(stored.list);
 	if (err == 0)
 		err = store_epoch(e->res.store, &epoch);
+	if (err == 0)
+		err = store_raise_epochs(e->res.store, now_s);
 	if (err == 0)
 		err = store_paused(e->res.store, &is_paused);
 	if (err == 0)
@@ -154,17 +161,12 @@ int executor_new(const struct executor_resources *res, int64_t now_s,
 		return err;
 	e->res = *res;
 	e->events = *events;
-	/*
-	 * A store that was restored from a backup does not know the epochs that it has given out
-	 * since; the clock does, roughly: they begin at the time of the first start.
-	 */
-	e->epoch_floor = now_s > 0 ? (uint64_t)now_s : 0;
 	e->coordinator = coordinator_new(&conf, res->registry, res->lg);
 	fe.ctx = e;
 	if (res->conf->fence != NULL)
 		e->fence = fence_new(res->loop, res->conf->fence, FENCE_LIMIT_MS, &fe);
 	if (e->coordinator != NULL && (e->fence != NULL || res->conf->fence == NULL))
-		err = load(e);
+		err = load(e, now_s > 0 ? (uint64_t)now_s : 0);
 	if (err != 0) {
 		executor_stop(e);
 		executor_free(e);

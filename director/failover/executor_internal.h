@@ -13,7 +13,6 @@ struct executor {
 	struct coordinator *coordinator;
 	struct control *control; /* NULL before it is attached */
 	struct fence *fence;     /* NULL: no script */
-	uint64_t epoch_floor;
 	bool is_stopped;
 };
 

@@ -33,7 +33,7 @@ static void add(const struct executor *e, struct batch *b, const struct coordina
 			     .epoch = a->record.epoch,
 			     .is_manual = a->record.is_manual },
 		.is_adopted = a->is_adopted,
-		.at_least = a->at_least > e->epoch_floor ? a->at_least : e->epoch_floor,
+		.at_least = a->at_least,
 	};
 	if (a->record.owner != COORDINATOR_NONE)
 		snprintf(change->address.owner, sizeof(change->address.owner), "%s",

@@ -234,10 +234,11 @@ int store_member_number(struct store *s, const char *name, uint8_t *out)
 	return err;
 }
 
-int store_epoch(struct store *s, uint64_t *out)
+/* 0 if there is none. */
+static int read_meta(const struct store *s, const char *name, uint64_t *out)
 {
 	struct store_column c = { .integer = 0 };
-	int err = store_query(s, "SELECT value FROM meta WHERE name = ?1", "epoch", 0, &c);
+	int err = store_query(s, "SELECT value FROM meta WHERE name = ?1", name, 0, &c);
 
 	if (err != 0 && err != ERR_NOT_FOUND)
 		return err;
@@ -245,16 +246,38 @@ int store_epoch(struct store *s, uint64_t *out)
 	return 0;
 }
 
+int store_epoch(struct store *s, uint64_t *out)
+{
+	return read_meta(s, "epoch", out);
+}
+
+/* Apart from the epoch, by which a store that never handed one out is told from others. */
+int store_raise_epochs(struct store *s, uint64_t floor)
+{
+	struct store_column c;
+
+	if (floor >= STORE_EPOCH_MAX)
+		return ERR_LIMIT;
+	return store_query(s,
+			   "INSERT INTO meta(name, value) VALUES(?1, ?2) ON CONFLICT(name)"
+			   " DO UPDATE SET value = max(value, excluded.value) RETURNING value",
+			   "epoch-floor", (int64_t)floor, &c);
+}
+
 int store_next_epoch(struct store *s, uint64_t at_least, uint64_t *out)
 {
 	struct store_column c;
-	uint64_t last;
+	uint64_t last, floor = 0;
 	int err = store_epoch(s, &last);
 
+	if (err == 0)
+		err = read_meta(s, "epoch-floor", &floor);
 	if (err != 0)
 		return err;
 	if (at_least < last)
 		at_least = last;
+	if (at_least < floor)
+		at_least = floor;
 	if (at_least >= STORE_EPOCH_MAX)
 		return ERR_LIMIT;
 	err = store_query(s,

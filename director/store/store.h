@@ -32,6 +32,12 @@ MUST_USE int store_member_number(struct store *s, const char *name, uint8_t *out
 MUST_USE int store_epoch(struct store *s, uint64_t *out);
 
 /*
+ * No epoch from now on is one that is not higher, for the life of the store: durable when this
+ * returns. It hands none out. ERR_LIMIT as below.
+ */
+MUST_USE int store_raise_epochs(struct store *s, uint64_t floor);
+
+/*
  * A new epoch, higher than all before and than at_least: durable when this returns. ERR_LIMIT
  * beyond STORE_EPOCH_MAX, the largest integer that a control message can hold.
  */

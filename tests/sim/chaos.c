@@ -192,8 +192,7 @@ static void hit_director(struct sim *s, enum kind kind)
 		store_copy(s);
 		break;
 	case FAULT_WALL:
-		/* Behind a store that was restored the clock does not go back. */
-		d->wall_s += (int64_t)draw(&s->chaos, 4000) - (d->is_restored ? 0 : 2000);
+		d->wall_s += (int64_t)draw(&s->chaos, 4000) - 2000;
 		break;
 	default:
 		break;

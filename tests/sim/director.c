@@ -223,7 +223,6 @@ void director_begin(struct sim *s, size_t copy)
 		return;
 	if (copy < d->n_copies) {
 		d->store = d->copies[copy];
-		d->is_restored = true;
 		/* Whoever restores a copy has a clock that did not go back: see the README. */
 		if (director_wall_s(s) <= d->max_given)
 			d->wall_s += (int64_t)(d->max_given - director_wall_s(s)) + 1;
@@ -238,7 +237,8 @@ void director_begin(struct sim *s, size_t copy)
 	memset(d->boot_id, 0, sizeof(d->boot_id));
 	d->is_list_dirty = d->is_waiting = false;
 	d->store_free_at = s->now;
-	d->epoch_floor = director_wall_s(s);
+	if (d->store.epoch_floor < director_wall_s(s))
+		d->store.epoch_floor = director_wall_s(s);
 	d->registry = registry_new(&conf);
 	d->coordinator = coordinator_new(&s->coordinator, d->registry, NULL);
 	for (size_t i = 0; i < s->conf.n_members; i++)

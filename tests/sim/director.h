@@ -8,7 +8,8 @@
 /* ---- director.c, sessions.c, store.c ---- */
 
 struct store_content {
-	uint64_t epoch; /* 0: a new store */
+	uint64_t epoch;       /* 0: a new store */
+	uint64_t epoch_floor; /* the latest wall clock of a start */
 	bool is_paused;
 	struct {
 		size_t owner;
@@ -38,9 +39,7 @@ struct director {
 	uint64_t store_free_at; /* jobs are done one by one */
 	struct store_content copies[SIM_COPIES_MAX];
 	size_t n_copies;
-	int64_t wall_s;       /* what the wall clock is ahead of SIM_WALL_S + now */
-	bool is_restored;     /* has ever started with a copy */
-	uint64_t epoch_floor; /* its wall clock when it started */
+	int64_t wall_s; /* what the wall clock is ahead of SIM_WALL_S + now */
 	uint64_t max_given;
 };
 

@@ -7,7 +7,7 @@ struct job {
 	uint64_t ticket;
 	size_t address;
 	struct coordinator_record record;
-	uint64_t at_least, floor;
+	uint64_t at_least;
 	bool is_adopted;
 };
 
@@ -22,7 +22,7 @@ static uint64_t apply(struct sim *s, const struct job *job)
 			store->epoch = epoch;
 	} else {
 		epoch = store->epoch > job->at_least ? store->epoch : job->at_least;
-		epoch = epoch > job->floor ? epoch : job->floor;
+		epoch = epoch > store->epoch_floor ? epoch : store->epoch_floor;
 		store->epoch = ++epoch;
 	}
 	if (store->epoch > d->max_given)
@@ -89,7 +89,6 @@ void store_job(struct sim *s, const struct coordinator_action *action)
 		.address = sim_find(s, &action->record.ip),
 		.record = action->record,
 		.at_least = action->at_least,
-		.floor = d->epoch_floor,
 		.is_adopted = action->is_adopted,
 	};
 	uint64_t took_ms = d->store_ms + draw(&d->rng, 3 + d->store_ms);

@@ -243,6 +243,20 @@ static void test_first_claim(void **state)
 	stop(&d);
 }
 
+/* A start is enough to raise the epochs; one that gave none out still knows that it is new. */
+static void test_clock_that_goes_back(void **state)
+{
+	struct world d;
+
+	(void)state;
+	start(&d);
+	close_all(&d);
+	open_all(&d, 2, NOW_S - 1000);
+	say_hello(&d, "m1", 0);
+	expect_stored(&d, "192.0.2.21 m1 1764072001\n");
+	stop(&d);
+}
+
 /* What a member brings along is remembered, and exceeded by what is given out next. */
 static void test_adoption(void **state)
 {
@@ -331,9 +345,10 @@ static void test_expiry(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_first_claim),  cmocka_unit_test(test_adoption),
-		cmocka_unit_test(test_pause),        cmocka_unit_test(test_move_is_refused),
-		cmocka_unit_test(test_agent_events), cmocka_unit_test(test_expiry),
+		cmocka_unit_test(test_first_claim),     cmocka_unit_test(test_clock_that_goes_back),
+		cmocka_unit_test(test_adoption),        cmocka_unit_test(test_pause),
+		cmocka_unit_test(test_move_is_refused), cmocka_unit_test(test_agent_events),
+		cmocka_unit_test(test_expiry),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

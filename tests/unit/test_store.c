@@ -166,6 +166,27 @@ static void test_epochs_rise(void **state)
 	store_close(s);
 }
 
+/* The clock's seconds at a start, which no order may follow before the next. */
+static void test_epochs_are_raised(void **state)
+{
+	struct store *s = open_store();
+	uint64_t epoch = 99;
+
+	(void)state;
+	assert_int_equal(store_raise_epochs(s, 1000), 0);
+	assert_int_equal(store_epoch(s, &epoch), 0);
+	assert_int_equal(epoch, 0); /* none was handed out */
+	store_close(s);
+	s = open_store();
+	assert_int_equal(store_raise_epochs(s, 500), 0);
+	assert_int_equal(next_epoch(s, 0), 1001);
+	assert_int_equal(next_epoch(s, 2000), 2001);
+	assert_int_equal(store_raise_epochs(s, 1500), 0);
+	assert_int_equal(next_epoch(s, 0), 2002);
+	assert_int_equal(store_raise_epochs(s, STORE_EPOCH_MAX), ERR_LIMIT);
+	store_close(s);
+}
+
 static void test_seed_stays(void **state)
 {
 	struct store *s = open_store();
@@ -438,6 +459,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_numbers_stay, start, stop),
 		cmocka_unit_test_setup_teardown(test_numbers_run_out, start, stop),
 		cmocka_unit_test_setup_teardown(test_epochs_rise, start, stop),
+		cmocka_unit_test_setup_teardown(test_epochs_are_raised, start, stop),
 		cmocka_unit_test_setup_teardown(test_seed_stays, start, stop),
 		cmocka_unit_test_setup_teardown(test_kill, start, stop),
 		cmocka_unit_test_setup_teardown(test_second_opener, start, stop),
