@@ -259,10 +259,13 @@ void coordinator_expire(struct coordinator *c, uint64_t now_ms)
 {
 	c->read_ms = c->expired_ms;
 	c->expired_ms = now_ms;
-	if (!coord_begin(c, now_ms))
+	if (!coord_begin(c, now_ms)) {
 		coord_review(c);
+		return;
+	}
 	/* What is due now is done at the next call, after what waited was read. */
-	else
+	c->promised_ms = coordinator_next_expiry(c);
+	if (c->promised_ms < now_ms)
 		c->promised_ms = now_ms;
 }
 

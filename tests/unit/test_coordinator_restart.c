@@ -70,6 +70,23 @@ static void test_new_cluster(void **state)
 	assert_int_equal(cluster_count(COORDINATOR_PROBE), 0);
 }
 
+/*
+ * Nobody is there, so that nothing wakes the director but its own timer, and it did not run for a
+ * while: it waits for longer once, not each time it wakes up.
+ */
+static void test_alone_after_a_stop(void **state)
+{
+	(void)state;
+	cluster_start();
+	world.now += 8000;
+	for (int i = 0; i < 3; i++) {
+		coordinator_expire(world.coordinator, world.now);
+		if (coordinator_next_expiry(world.coordinator) != UINT64_MAX)
+			world.now = coordinator_next_expiry(world.coordinator);
+	}
+	assert_false(coordinator_is_settling(world.coordinator));
+}
+
 /* The store is lost, members hold addresses: as after any start, and nobody reuses an epoch. */
 static void test_lost_store(void **state)
 {
@@ -498,6 +515,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_new_cluster, start, stop),
+		cmocka_unit_test_setup_teardown(test_alone_after_a_stop, start, stop),
 		cmocka_unit_test_setup_teardown(test_lost_store, start, stop),
 		cmocka_unit_test_setup_teardown(test_lost_store_dead_member, start, stop),
 		cmocka_unit_test_setup_teardown(test_restart_in_peace, start, stop),
