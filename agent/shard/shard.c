@@ -160,7 +160,8 @@ static void arm(struct shard *s)
 		return;
 	}
 	uv_update_time(s->loop);
-	uv_timer_start(&s->expiry, on_expiry, due > now ? due - now : 0, 0);
+	/* Never at once: what comes in slices would leave the loop no time between them. */
+	uv_timer_start(&s->expiry, on_expiry, due > now ? due - now : 1, 0);
 }
 
 /* After every call into the responder. */

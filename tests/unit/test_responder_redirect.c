@@ -238,6 +238,39 @@ static void test_drop_local(void **state)
 	world_stop(&w);
 }
 
+/* Of many some go at each turn; those that wait are not spoken to any more. */
+static void test_drop_local_in_slices(void **state)
+{
+	size_t many = 2 * CORE_DROP_SLICE + 10, n_turns = 0;
+	struct world w;
+
+	(void)state;
+	world_start(&w);
+	w.r->conf.half_open_max = w.r->conf.cookie_above = 1000;
+	world_establish(&w);
+	for (size_t i = 1; i < many; i++) {
+		world_new_client(&w, ALICE, ALICE_PSK);
+		world_init(&w);
+	}
+	assert_int_equal(count_sas(w.r), many);
+	responder_drop_local(w.r, w.now, &w.path.local.ip);
+	for (; responder_next_expiry(w.r) <= w.now; n_turns++) {
+		assert_int_equal(count_sas(w.r), many - (n_turns + 1) * CORE_DROP_SLICE);
+		responder_expire(w.r, w.now);
+	}
+	world_collect(&w);
+	assert_int_equal(n_turns, 2);
+	assert_int_equal(count_sas(w.r), 0);
+	assert_int_equal(w.n_down, 1);
+	assert_int_equal(w.n_sent, 0);
+
+	world_new_client(&w, ALICE, ALICE_PSK);
+	world_establish(&w);
+	w.r->core.by_spi->is_taken = true; /* as of one that waits */
+	assert_int_equal(world_give(&w, ikeclient_liveness(&w.c)).len, 0);
+	world_stop(&w);
+}
+
 /* While its Child SA is still to be installed: the answer comes too late. */
 static void test_drop_local_while_installing(void **state)
 {
@@ -273,6 +306,7 @@ int main(void)
 		cmocka_unit_test(test_under_load),
 		cmocka_unit_test(test_rules),
 		cmocka_unit_test(test_drop_local),
+		cmocka_unit_test(test_drop_local_in_slices),
 		cmocka_unit_test(test_drop_local_while_installing),
 	};
 

@@ -121,7 +121,8 @@ bool responder_supersede(struct responder *r, uint64_t now_ms, uint64_t spi);
 
 /*
  * The local address is no longer here: its SAs go without a word to the peer, which has a new place
- * to go to or finds out by itself.
+ * to go to or finds out by itself. Of many only some go now, the others with responder_expire(),
+ * which is due until none is left.
  */
 void responder_drop_local(struct responder *r, uint64_t now_ms, const struct ip *local);
 

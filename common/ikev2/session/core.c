@@ -57,21 +57,41 @@ static bool is_up(const struct ike_sa *sa)
 	return sa->state != SA_HALF_OPEN && sa->state != SA_FAILED && sa->state != SA_CLOSED;
 }
 
+static struct ike_sa *first_due(const struct ike_core *c, uint64_t now_ms)
+{
+	struct timer *first = timers_first(&c->timers);
+
+	if (first == NULL || first->due_ms > now_ms)
+		return NULL;
+	return (struct ike_sa *)(void *)((char *)first - offsetof(struct ike_sa, timer));
+}
+
+/* They are due before all others. */
+static void drop_taken(struct ike_core *c, uint64_t now_ms)
+{
+	struct ike_sa *sa;
+
+	for (size_t i = 0; i < CORE_DROP_SLICE; i++) {
+		sa = first_due(c, now_ms);
+		if (sa == NULL || !sa->is_taken)
+			return;
+		if (is_up(sa))
+			ike_sa_close(c, sa, now_ms, REASON_TAKEN);
+		ike_sa_free(c, sa);
+	}
+}
+
+/* Of ten thousand: to mark them all and to close the first slice took 6 ms, to close all 200 ms. */
 void core_drop_local(struct ike_core *c, uint64_t now_ms, const struct ip *local)
 {
-	struct ike_sa *sa, *next;
-
 	c->now_ms = now_ms;
-	for (sa = c->by_spi; sa != NULL; sa = next) {
-		bool is_dropped = ip_is_equal(&sa->path.local.ip, local);
-
-		if (is_dropped && is_up(sa))
-			ike_sa_close(c, sa, now_ms, REASON_TAKEN);
-		/* Only now: its heir, which may be the next one, went with its tasks. */
-		next = sa->hh_spi.next;
-		if (is_dropped)
-			ike_sa_free(c, sa);
+	for (struct ike_sa *sa = c->by_spi; sa != NULL; sa = sa->hh_spi.next) {
+		if (!ip_is_equal(&sa->path.local.ip, local))
+			continue;
+		sa->is_taken = true;
+		ike_sa_arm(c, sa);
 	}
+	drop_taken(c, now_ms);
 }
 
 bool stranger_may_log(struct ike_core *c)
@@ -142,16 +162,13 @@ static void expire(struct ike_core *c, struct ike_sa *sa, uint64_t now_ms)
 
 void core_expire(struct ike_core *c, uint64_t now_ms)
 {
-	struct timer *first;
+	struct ike_sa *sa;
 
 	c->now_ms = now_ms;
 	fragments_expire(c, now_ms);
-	while ((first = timers_first(&c->timers)) != NULL && first->due_ms <= now_ms) {
-		struct ike_sa *sa =
-		    (struct ike_sa *)(void *)((char *)first - offsetof(struct ike_sa, timer));
-
+	drop_taken(c, now_ms);
+	while ((sa = first_due(c, now_ms)) != NULL && !sa->is_taken)
 		expire(c, sa, now_ms);
-	}
 }
 
 void core_each_peer(const struct ike_core *c,

@@ -185,6 +185,7 @@ struct ike_sa {
 	uint64_t ref; /* an initiator's caller's own number for it */
 	bool is_initial_contact;
 	struct lineage lineage;
+	bool is_taken;  /* its local address is no longer here: it goes with the next slice */
 	bool has_moved; /* at moved_ms last */
 	struct child *children;
 
@@ -322,7 +323,11 @@ bool core_rekey_ike(struct ike_core *c, uint64_t now_ms, uint64_t spi);
 bool core_rekey_child(struct ike_core *c, uint64_t now_ms, uint64_t child_id);
 bool core_delete_child(struct ike_core *c, uint64_t now_ms, uint64_t child_id);
 bool core_delete_ike(struct ike_core *c, uint64_t now_ms, uint64_t spi, enum ike_reason reason);
-/* All SAs with this address on our side go, without a word to their peers. */
+/*
+ * All SAs with this address on our side go, without a word to their peers: so many at once, and as
+ * many at each core_expire(), which is due until all are gone.
+ */
+#define CORE_DROP_SLICE 128u
 void core_drop_local(struct ike_core *c, uint64_t now_ms, const struct ip *local);
 uint64_t core_next_expiry(const struct ike_core *c);
 void core_expire(struct ike_core *c, uint64_t now_ms);

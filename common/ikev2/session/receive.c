@@ -137,7 +137,7 @@ static struct ike_sa *find_sa(const struct ike_core *c, const struct ike_header 
 	struct ike_sa *sa = ike_sa_find(c, is_ours_initiator ? h->spi_i : h->spi_r);
 
 	if (sa == NULL || sa->spi_i != h->spi_i || sa->spi_r != h->spi_r ||
-	    sa->is_initiator != is_ours_initiator || sa->keys.d.len == 0)
+	    sa->is_initiator != is_ours_initiator || sa->keys.d.len == 0 || sa->is_taken)
 		return NULL;
 	return sa;
 }

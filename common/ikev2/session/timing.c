@@ -116,6 +116,8 @@ void ike_sa_arm(struct ike_core *c, struct ike_sa *sa)
 	if (sa->state == SA_ESTABLISHED)
 		due = earlier(earlier(due, earlier(children_due(sa), keepalive_due(sa))),
 			      earlier(sa->rekey_due_ms, sa->over_due_ms));
+	if (sa->is_taken)
+		due = 0;
 	/* The place in the heap is there since ike_sa_new(): it cannot fail. */
 	if (timers_set(&c->timers, &sa->timer, due) != 0)
 		count(c, COUNT_DROP_LIMIT);
