@@ -139,7 +139,9 @@ static void run_action(struct shard *s, const struct action *a)
 	case ACTION_CHILD_OUTBOUND:
 		turn_child(s, a);
 		break;
-	case ACTION_PEER_FAILED: /* of initiators */
+	case ACTION_PEER_FAILED: /* of initiators, as tickets are */
+	case ACTION_TICKET:
+	case ACTION_TICKET_GONE:
 		break;
 	case ACTION_PEER_UP:
 	case ACTION_PEER_CHANGED:

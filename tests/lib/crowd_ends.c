@@ -126,6 +126,8 @@ static void run_gateway_action(struct crowd *c, const struct action *a)
 	case ACTION_PEER_CHANGED:
 	case ACTION_PEER_DOWN:
 	case ACTION_PEER_FAILED:
+	case ACTION_TICKET:
+	case ACTION_TICKET_GONE:
 		break;
 	}
 }
@@ -217,6 +219,8 @@ static void run_peer_action(struct crowd_peer *peer, const struct action *a)
 			crowd_plan(c, peer, c->now + AGAIN_MS, CROWD_CONNECT);
 		break;
 	case ACTION_KEEPALIVE:
+	case ACTION_TICKET:
+	case ACTION_TICKET_GONE:
 		break;
 	}
 }

@@ -308,6 +308,15 @@ void pair_take_action(struct ike_pair *p, enum pair_side side, const struct acti
 		e->reason = a->reason;
 		e->notify = a->notify;
 		break;
+	case ACTION_TICKET:
+		e->n_tickets++;
+		e->ticket = *a->resumption;
+		break;
+	case ACTION_TICKET_GONE:
+		e->n_gone++;
+		if (e->ticket.spi == a->peer.spi)
+			resumption_wipe(&e->ticket);
+		break;
 	}
 }
 

@@ -42,7 +42,9 @@ struct pair_end {
 	int n_up, n_down, n_failed, n_changed, n_keepalive;
 	int n_sent;            /* IKE messages */
 	size_t longest;        /* of those behind IKE_SA_INIT */
-	struct peer_info peer; /* of the last PEER_UP or PEER_CHANGED */
+	int n_tickets, n_gone;
+	struct resumption ticket; /* that is held: ticket_len 0, none */
+	struct peer_info peer;    /* of the last PEER_UP or PEER_CHANGED */
 	enum ike_reason reason;
 	uint16_t notify;
 	uint64_t esp_sent, esp_received;

@@ -135,6 +135,8 @@ static void take_action(struct world *w, const struct action *a)
 		w->reason = a->reason;
 		break;
 	case ACTION_PEER_FAILED:
+	case ACTION_TICKET:
+	case ACTION_TICKET_GONE:
 		fail_msg("a responder connects to nobody");
 		break;
 	}

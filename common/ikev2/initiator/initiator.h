@@ -14,6 +14,7 @@
  * makes, rekeys and deletes.
  *
  *   initiator_connect() -----+                          +--> SEND a datagram
+ *   initiator_resume() ------+                          +--> TICKET, TICKET_GONE
  *   initiator_datagram() ----+                          +--> CHILD_ADD and others (data plane)
  *   initiator_child_*() -----+--> SA table, transitions +--> PEER_UP / CHANGED / DOWN
  *   initiator_expire() ------+                          +--> PEER_FAILED: it came to nothing
@@ -26,6 +27,25 @@
  * INVALID_KE_PAYLOAD a few times, REDIRECT if it repeats our nonce and no more than
  * INITIATOR_REDIRECTS in INITIATOR_REDIRECT_PERIOD_MS (RFC 5685, 3, 5). Errors end an attempt only
  * if no better answer comes for a while (RFC 7296, 2.21.1).
+ *
+ * Tickets (RFC 5723). With want_ticket one is asked for in IKE_AUTH and whenever the IKE SA was
+ * rekeyed. ACTION_TICKET hands it out, with the ref of its SA in action.peer and its SPI in
+ * resumption->spi: the shell keeps a copy, at most one for each IKE SA, and after PEER_DOWN gives
+ * it to initiator_resume(). ACTION_TICKET_GONE says that the one of this SA (peer.ref, peer.spi)
+ * must not be used any more: the SA was rekeyed or deleted by either end, or the initiator has used
+ * it itself. It comes before the PEER_DOWN or the PEER_CHANGED that it belongs to. What the shell
+ * still holds at PEER_DOWN may be used.
+ *
+ * A gateway that sends an SA elsewhere (N(REDIRECT) in INFORMATIONAL, RFC 5685, 5) is followed
+ * before the old SA is left: a new one begins there, with the ticket if there is one, and the ref
+ * of the old one. When it is up, PEER_UP comes, and then PEER_DOWN of the old one with
+ * REASON_REDIRECTED. Should the old one go first, its PEER_DOWN has that reason too: whenever it is
+ * REASON_REDIRECTED, another SA of this ref is up, or under way and PEER_UP or PEER_FAILED is to
+ * come, and there is nothing to connect again. If nothing comes of the new one, the old one stays
+ * and the shell hears of nothing; initiator_counter(HANDOVER_FAILED) does.
+ *
+ * A gateway that has lost the SA can say so with the QCD token it gave us (RFC 6290): PEER_DOWN
+ * with REASON_CRASHED at once, when a request of ours is outstanding. initiator_probe() makes one.
  */
 struct initiator;
 
@@ -43,6 +63,9 @@ struct initiator_conf {
 	bool follow_redirects;     /* show REDIRECT_SUPPORTED */
 	bool initial_contact;      /* say that there are no other SAs of ours (2.4) */
 	bool childless;            /* no first Child SA, if the gateway allows it (RFC 6023) */
+	bool want_ticket;          /* ask for tickets, see above */
+	bool short_auth;           /* AUTH of a resumed SA as libreswan has it: AUTH_FORM_SHORT */
+	bool message_id_sync;      /* say that we take part in RFC 6311 */
 };
 
 /*
@@ -65,6 +88,26 @@ void initiator_free(struct initiator *i);
  */
 MUST_USE int initiator_connect(struct initiator *i, uint64_t now_ms, const struct policy_peer *peer,
 			       const struct path *path, uint64_t ref);
+
+/*
+ * The same with a ticket: IKE_SESSION_RESUME, then IKE_AUTH, without key exchange. peer has to be
+ * who the ticket was given for by its gateway. *ticket is taken over, and wiped; nobody may use a
+ * copy of it again. If the gateway refuses it, or does not answer for a few seconds, the initiator
+ * goes on with IKE_SA_INIT at the same gateway by itself: whatever becomes of it, PEER_UP or
+ * PEER_FAILED tells.
+ *
+ * ERR_TIMEOUT: it has expired. ERR_MISMATCH: it is not for us, or not of that peer. ERR_VALUE:
+ * there is none in it. ERR_NO_MEMORY, ERR_CRYPTO. Nothing was begun; only what has expired is
+ * wiped.
+ */
+MUST_USE int initiator_resume(struct initiator *i, uint64_t now_ms, const struct policy_peer *peer,
+			      const struct path *path, uint64_t ref, struct resumption *ticket);
+
+/* Asks for a ticket in an INFORMATIONAL of its own. False: there is no such SA in use. */
+bool initiator_request_ticket(struct initiator *i, uint64_t now_ms, uint64_t spi);
+
+/* Is it still there? An empty INFORMATIONAL now, unless a request is outstanding anyway. */
+bool initiator_probe(struct initiator *i, uint64_t now_ms, uint64_t spi);
 
 /* An IKE message without marker. Copied as far as it is kept. */
 void initiator_datagram(struct initiator *i, uint64_t now_ms, const struct path *path,

@@ -6,6 +6,7 @@
 #include "common/base/log.h"
 #include "common/esp/esp.h"
 #include "common/ikev2/session/connection.h"
+#include "common/ikev2/session/resumption.h"
 
 /*
  * What a shell sees of IKE SAs, whoever set them up: actions that come out of a responder or an
@@ -45,7 +46,17 @@
 	X(FRAGMENT, "fragment")                 /* received, RFC 7383 */                          \
 	X(FOLLOWED, "redirect-followed")        /* by an initiator */                             \
 	X(EXPIRED, "expired")                   /* not rekeyed in time, so deleted by us */       \
+	X(TICKET_TAKEN, "ticket-taken")         /* by an initiator, as those up to MID_SYNCED */  \
+	X(TICKET_SHOWN, "ticket-shown")         /* IKE_SESSION_RESUME begun */                    \
+	X(TICKET_REFUSED, "ticket-refused")     /* TICKET_NACK believed: IKE_SA_INIT follows */   \
+	X(TICKET_SILENCE, "ticket-silence")     /* no answer: IKE_SA_INIT follows */              \
+	X(HANDOVER, "handover")                 /* sent elsewhere by INFORMATIONAL, and gone */   \
+	X(QCD_TAKEN, "qcd-taken")               /* SA given up by the gateway's token */          \
+	X(MID_SYNCED, "message-id-synced")      /* RFC 6311, asked by the peer */                 \
 	X(DROP_HEADER, "drop-header")           /* no IKE message at all */                       \
+	X(HANDOVER_FAILED, "handover-failed")   /* or not tried: too often, or to a name */       \
+	X(QCD_WRONG, "qcd-wrong")               /* a token that is not ours */                    \
+	X(DROP_SYNC, "drop-sync")               /* RFC 6311: old, or at the wrong time */         \
 	X(TICKET_MALFORMED, "ticket-malformed") /* why TICKET_NACK: office.h */                   \
 	X(TICKET_UNKNOWN_KEY, "ticket-unknown-key")                                               \
 	X(TICKET_FORGED, "ticket-forged")                                                         \
@@ -100,6 +111,7 @@ struct path {
 	X(TAKEN, "address is another member's now")        \
 	X(RESUMED, "resumed with its ticket")              \
 	X(SUPERSEDED, "the peer is at another member")     \
+	X(CRASHED, "the peer has lost the SA")             \
 	X(STOPPED, "member stops")
 
 #define REASON_ENUMERATOR(name, text) REASON_##name,
@@ -144,6 +156,8 @@ enum action_type {
 	ACTION_PEER_CHANGED, /* another endpoint, SPI or number of Child SAs */
 	ACTION_PEER_DOWN,
 	ACTION_PEER_FAILED, /* initiator: it came to nothing */
+	ACTION_TICKET,      /* initiator: a ticket came (RFC 5723), in place of an earlier one */
+	ACTION_TICKET_GONE, /* initiator: spent or void: not to be used again */
 };
 
 /* Everything in it is valid until the next call into the core. */
@@ -158,6 +172,8 @@ struct action {
 	struct peer_info peer;                      /* PEER_*; of PEER_FAILED ref and path only */
 	enum ike_reason reason;                     /* PEER_DOWN, PEER_FAILED */
 	uint16_t notify;                            /* PEER_FAILED: what the peer said, or 0 */
+	const struct resumption *resumption;        /* TICKET: to be copied. Of TICKET_GONE peer.ref
+						     * and peer.spi only */
 };
 
 #endif
