@@ -8,6 +8,8 @@
 #include <cmocka.h>
 
 #include "common/ikev2/session/tasks.h"
+#include "common/ikev2/sk.h"
+#include "common/ticket/office.h"
 #include "tests/lib/ike_pair.h"
 
 #define PSK "correct horse battery"
@@ -81,6 +83,47 @@ static void print_line(void *ctx, enum log_level level, enum log_group group, co
 		      e->is_responder ? "responder" : "initiator", line);
 }
 
+void pair_give_tickets(struct ike_pair *p)
+{
+	const struct ticket_office_conf conf = { .lifetime_s = PAIR_TICKET_S, .used_max = 100 };
+	const struct ticket_key key = { .id = 77,
+					.secret = { 1, 2, 3 },
+					.not_before_s = PAIR_UNIX_S - 1000,
+					.not_after_s = PAIR_UNIX_S + 1000000,
+					.may_issue = true };
+	struct ticket_ring ring = { .n = 0 };
+
+	p->office = ticket_office_new(&conf);
+	assert_non_null(p->office);
+	assert_int_equal(ticket_ring_add(&ring, &key), 0);
+	ticket_office_set_ring(p->office, &ring);
+	p->rconf.tickets = p->office;
+	p->iconf.want_ticket = true;
+}
+
+static void open_gateway(struct ike_pair *p)
+{
+	const struct qcd_secrets secrets = { .n = 2, .secrets = { { 1 }, { 2 } } };
+
+	p->r = responder_new(&p->rconf, p->policy, p->crypto, &p->rng[RESPONDER],
+			     getenv("PAIR_LOG") != NULL ? &p->lg[RESPONDER] : NULL);
+	assert_non_null(p->r);
+	if (p->office == NULL)
+		return;
+	responder_set_time(p->r, p->now, PAIR_UNIX_S + p->now / 1000);
+	assert_int_equal(responder_set_qcd(p->r, p->rconf.member, &secrets), 0);
+}
+
+void pair_replace_gateway(struct ike_pair *p)
+{
+	struct pair_end *e = &p->end[RESPONDER];
+
+	responder_free(p->r);
+	e->n_down += (int)(e->n_up - e->n_down);
+	e->n_children = 0;
+	open_gateway(p);
+}
+
 void pair_open(struct ike_pair *p)
 {
 	const struct policy_peer alice = {
@@ -98,11 +141,9 @@ void pair_open(struct ike_pair *p)
 	}
 	p->policy = policy_new(&alice, 1);
 	assert_non_null(p->policy);
-	p->r = responder_new(&p->rconf, p->policy, p->crypto, &p->rng[RESPONDER],
-			     is_verbose ? &p->lg[RESPONDER] : NULL);
+	open_gateway(p);
 	p->i = initiator_new(&p->iconf, p->crypto, &p->rng[INITIATOR],
 			     is_verbose ? &p->lg[INITIATOR] : NULL);
-	assert_non_null(p->r);
 	assert_non_null(p->i);
 	p->traffic_due = p->now;
 }
@@ -112,6 +153,7 @@ void pair_stop(struct ike_pair *p)
 	responder_free(p->r);
 	initiator_free(p->i);
 	policy_free(p->policy);
+	ticket_office_free(p->office);
 	crypto_free(p->crypto);
 }
 
@@ -404,6 +446,41 @@ void pair_connect(struct ike_pair *p)
 {
 	assert_int_equal(initiator_connect(p->i, p->now, &p->gateway, &p->path, 1), 0);
 	drain(p);
+}
+
+void pair_resume(struct ike_pair *p)
+{
+	struct pair_end *e = &p->end[INITIATOR];
+
+	assert_int_equal(initiator_resume(p->i, p->now, &p->gateway, &p->path, 1, &e->ticket), 0);
+	assert_int_equal(e->ticket.ticket_len, 0);
+	drain(p);
+}
+
+void pair_gateway_asks(struct ike_pair *p, uint8_t first, struct bytes chain)
+{
+	struct ike_core *c = pair_core(p, RESPONDER);
+	struct pair_packet packet = { .to = INITIATOR };
+	struct wr w = wr_init(packet.octets, sizeof(packet.octets));
+	struct ike_sa *sa = c->by_spi, *other;
+	struct bytes message;
+	struct ike_header h = { .version = IKE_VERSION, .exchange = EXCHANGE_INFORMATIONAL };
+
+	for (other = sa; other != NULL; other = other->hh_spi.next) {
+		if (other->state == SA_ESTABLISHED)
+			sa = other;
+	}
+	h.spi_i = sa->spi_i;
+	h.spi_r = sa->spi_r;
+	h.flags = sa->is_initiator ? IKE_FLAG_INITIATOR : 0;
+	h.message_id = sa->tx_next++;
+	sk_seal(&w, p->crypto, sa->suite.encr,
+		key_bytes(sa->is_initiator ? &sa->keys.ei : &sa->keys.er), sa->next_iv++, &h, first,
+		chain);
+	assert_int_equal(wr_finish(&w, &message), 0);
+	packet.len = message.len;
+	packet.path = (struct path){ sa->path.remote, sa->path.local };
+	send_packet(p, &packet);
 }
 
 void pair_establish(struct ike_pair *p)

@@ -40,8 +40,8 @@ struct pair_end {
 	struct pair_child children[PAIR_CHILDREN_MAX];
 	uint64_t order;
 	int n_up, n_down, n_failed, n_changed, n_keepalive;
-	int n_sent;            /* IKE messages */
-	size_t longest;        /* of those behind IKE_SA_INIT */
+	int n_sent;     /* IKE messages */
+	size_t longest; /* of those behind IKE_SA_INIT */
 	int n_tickets, n_gone;
 	struct resumption ticket; /* that is held: ticket_len 0, none */
 	struct peer_info peer;    /* of the last PEER_UP or PEER_CHANGED */
@@ -84,6 +84,7 @@ struct ike_pair {
 	struct responder_conf rconf;
 	struct initiator_conf iconf;
 	struct logger lg[2];
+	struct ticket_office *office; /* of the cluster; NULL: no tickets */
 	struct responder *r;
 	struct initiator *i;
 	struct path path; /* the initiator's */
@@ -101,8 +102,22 @@ void pair_stop(struct ike_pair *p);
 
 void pair_connect(struct ike_pair *p);
 
+/* The gateway gives and takes tickets, and has QCD tokens: between pair_start() and pair_open(). */
+#define PAIR_UNIX_S   1764072000u
+#define PAIR_TICKET_S 3600u
+void pair_give_tickets(struct ike_pair *p);
+
+/* Another gateway is there instead, which knows nothing of the IKE SAs of this one. */
+void pair_replace_gateway(struct ike_pair *p);
+
+/* Resumes with the ticket that the initiator was given last. */
+void pair_resume(struct ike_pair *p);
+
 /* Lets time pass. */
 void pair_run(struct ike_pair *p, uint64_t ms);
+
+/* A request of the gateway's newest IKE SA: this chain, sealed, as its next message. */
+void pair_gateway_asks(struct ike_pair *p, uint8_t first, struct bytes chain);
 
 /* pair_open(), pair_connect() and as much time as it takes. */
 void pair_establish(struct ike_pair *p);

@@ -23,77 +23,6 @@ struct auth_response {
 	struct gateway gateway;
 };
 
-/* ---- the request ---- */
-
-static int put_auth(struct initiator *i, const struct ike_sa *sa, struct payload_writer *chain)
-{
-	const struct attempt *a = attempt_of(sa);
-	uint8_t id_octets[4 + ID_TEXT_MAX], data[PRF_MAX_SIZE];
-	struct wr w = wr_init(id_octets, sizeof(id_octets));
-	struct auth_body auth = { AUTH_SHARED_KEY, { data, prf_size(sa->suite.prf->id) } };
-	struct bytes id;
-	int err;
-
-	id_encode(&w, &i->conf.id);
-	err = wr_finish(&w, &id);
-	if (err == 0)
-		err = auth_psk_compute(i->core.crypto, sa->suite.prf->id, sa->peer->psk,
-				       (struct bytes){ a->request.ptr, a->request.len },
-				       (struct bytes){ a->nr, a->nr_len }, key_bytes(&sa->keys.pi),
-				       id, data);
-	if (err != 0)
-		return err;
-	payload_put(chain, PAYLOAD_IDI, id);
-	if (i->conf.initial_contact)
-		chain_put_notify(chain, NOTIFY_INITIAL_CONTACT, (struct bytes){ NULL, 0 });
-	payload_open(chain, PAYLOAD_AUTH);
-	auth_encode(chain->w, &auth);
-	payload_close(chain);
-	wipe(data, sizeof(data));
-	return 0;
-}
-
-static int put_child(struct initiator *i, struct ike_sa *sa, struct payload_writer *chain)
-{
-	const struct policy_connection *conn = sa->peer->connection;
-	struct esp_suite suites[POLICY_MAX_SUITES];
-	struct sa_payload offer;
-	struct child *child;
-	uint8_t spi[4];
-	int err = child_new(&i->core, sa, &child);
-
-	if (err != 0)
-		return err;
-	attempt_of(sa)->child_id = child->id;
-	child->state = CHILD_RESERVED;
-	child->is_initiator = true;
-	child->local = conn->local;
-	child->remote = *policy_peer_remote(sa->peer);
-	/* RFC 7296, 1.2: no key exchange of its own here, so no group either. */
-	for (size_t k = 0; k < conn->n_suites; k++)
-		suites[k] = (struct esp_suite){ .encr = conn->suites[k].encr };
-	sa_offer_esp(&offer, suites, conn->n_suites, spi32_bytes(child->spi_in, spi));
-	chain_put_sa(chain, &offer);
-	chain_put_ts(chain, PAYLOAD_TSI, &child->local);
-	chain_put_ts(chain, PAYLOAD_TSR, &child->remote);
-	return 0;
-}
-
-int auth_send(struct initiator *i, struct ike_sa *sa, uint64_t now_ms)
-{
-	struct wr w;
-	struct payload_writer chain = core_chain(&i->core, &w);
-	int err = put_auth(i, sa, &chain);
-
-	if (err == 0 && !(i->conf.childless && attempt_of(sa)->is_childless_possible))
-		err = put_child(i, sa, &chain);
-	if (err == 0)
-		err = request_send(&i->core, sa, now_ms, EXCHANGE_IKE_AUTH, &chain);
-	return err;
-}
-
-/* ---- the response ---- */
-
 static void read_notifies(const struct payload_list *list, struct auth_response *out)
 {
 	for (size_t k = 0; k < list->n; k++) {
@@ -149,16 +78,19 @@ static bool is_authentic(struct initiator *i, const struct ike_sa *sa,
 {
 	const struct attempt *a = attempt_of(sa);
 	const struct id_body *id = &sa->peer->id;
+	struct id_body before;
 	uint8_t want[PRF_MAX_SIZE];
 	bool is_right;
 
 	if (id->data.len > 0 &&
 	    (id->type != in->idr.type || !bytes_is_equal(id->data, in->idr.data)))
 		return false;
-	if (auth_psk_compute(i->core.crypto, sa->suite.prf->id, sa->peer->psk,
-			     (struct bytes){ a->response.ptr, a->response.len },
-			     (struct bytes){ a->ni, sizeof(a->ni) }, key_bytes(&sa->keys.pr),
-			     in->idr_body, want) != 0)
+	if (a->ticket != NULL) {
+		before = resumption_idr(a->ticket);
+		if (before.type != in->idr.type || !bytes_is_equal(before.data, in->idr.data))
+			return false;
+	}
+	if (auth_compute(i, sa, false, in->idr_body, want) != 0)
 		return false;
 	is_right =
 	    secret_is_equal(in->auth.data, (struct bytes){ want, prf_size(sa->suite.prf->id) });
@@ -204,6 +136,9 @@ static int take_child(struct initiator *i, struct ike_sa *sa, const struct auth_
 
 static void finish(struct initiator *i, struct ike_sa *sa, uint64_t now_ms, const char *why)
 {
+	const struct kept *kept = kept_of(sa);
+	uint64_t replaces = attempt_of(sa)->replaces;
+
 	ike_sa_forget_setup(&i->core, sa);
 	sa->state_due_ms = NO_TIME;
 	sa->since_ms = now_ms;
@@ -211,6 +146,11 @@ static void finish(struct initiator *i, struct ike_sa *sa, uint64_t now_ms, cons
 	ike_sa_schedule(&i->core, sa, now_ms);
 	ike_sa_link_peer(&i->core, sa);
 	action_peer(&i->core, ACTION_PEER_UP, sa, REASON_DELETED);
+	if (kept != NULL && kept->ticket != NULL)
+		action_ticket(&i->core, sa, kept->ticket);
+	else if (kept != NULL && i->conf.want_ticket && !kept->is_denied)
+		task_add(&i->core, sa, TASK_TICKET, 0);
+	handover_done(i, replaces, now_ms);
 }
 
 /* Authentic as the gateway is, we say that we want no more of it. */
@@ -255,7 +195,7 @@ static void end(struct initiator *i, struct ike_sa *sa, uint64_t now_ms, bool is
 
 	log_info(i->core.lg, LG_IKE, "no IKE SA: %s", ike_reason_text(reason));
 	if (reason != REASON_REDIRECTED)
-		action_failed(&i->core, sa, reason, notify);
+		attempt_report(i, sa, reason, notify);
 	while (sa->children != NULL)
 		child_free(&i->core, sa->children);
 	ike_sa_forget_setup(&i->core, sa);
@@ -275,14 +215,38 @@ static void end(struct initiator *i, struct ike_sa *sa, uint64_t now_ms, bool is
 static void follow(struct initiator *i, struct ike_sa *sa, uint64_t now_ms,
 		   const struct gateway *gw)
 {
+	struct origin origin;
 	struct path path;
 
-	if (!redirect_is_possible(sa, now_ms, gw, &path))
+	if (!redirect_is_possible(&attempt_of(sa)->trail, now_ms, gw, &path)) {
 		end(i, sa, now_ms, true, REASON_REDIRECTS, NOTIFY_REDIRECT);
-	else if (attempt_begin(i, now_ms, sa, &path) != 0)
+		return;
+	}
+	origin = attempt_origin(sa, true);
+	if (attempt_begin(i, now_ms, &origin, &path) != 0)
 		end(i, sa, now_ms, true, REASON_STOPPED, NOTIFY_REDIRECT);
 	else
 		end(i, sa, now_ms, true, REASON_REDIRECTED, 0);
+}
+
+/* What an authentic gateway says besides: tickets, its QCD token, RFC 6311. */
+static void take_extensions(struct initiator *i, struct ike_sa *sa, uint64_t now_ms,
+			    const struct payload_list *list)
+{
+	const struct attempt *a = attempt_of(sa);
+	struct notify n;
+
+	sa->lineage.is_resumed = a->ticket != NULL;
+	if (a->ticket != NULL)
+		count(&i->core, COUNT_RESUMED);
+	sa->has_mid_sync = i->conf.message_id_sync &&
+			   notify_find(list, NOTIFY_IKEV2_MESSAGE_ID_SYNC_SUPPORTED, &n);
+	kept_new(sa);
+	if (kept_of(sa) == NULL)
+		return;
+	qcd_read(kept_of(sa), list);
+	if (i->conf.want_ticket)
+		tickets_take(i, sa, now_ms, list);
 }
 
 void auth_take_response(struct ike_core *c, struct ike_sa *sa, uint64_t now_ms,
@@ -296,13 +260,18 @@ void auth_take_response(struct ike_core *c, struct ike_sa *sa, uint64_t now_ms,
 		end(i, sa, now_ms, true, REASON_SYNTAX, 0);
 	} else if (in.idr_body.ptr == NULL) {
 		count(c, COUNT_AUTH_FAILED);
-		end(i, sa, now_ms, false, REASON_REFUSED, in.error);
+		/* Somebody was faster with the ticket, or it was revoked: there are other ways. */
+		if (attempt_of(sa)->ticket != NULL && resuming_begin_full(i, sa, now_ms) == 0)
+			end(i, sa, now_ms, false, REASON_REDIRECTED, 0);
+		else
+			end(i, sa, now_ms, false, REASON_REFUSED, in.error);
 	} else if (!is_authentic(i, sa, &in) || remember_identity(sa, &in.idr) != 0) {
 		count(c, COUNT_AUTH_FAILED);
 		end(i, sa, now_ms, true, REASON_UNTRUSTED, 0);
 	} else if (in.is_redirected && i->conf.follow_redirects) {
 		follow(i, sa, now_ms, &in.gateway);
 	} else {
+		take_extensions(i, sa, now_ms, res->payloads);
 		establish(i, sa, now_ms, &in);
 	}
 }

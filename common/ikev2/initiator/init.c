@@ -1,25 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/ikev2/initiator/internal.h"
 
-#include <stdlib.h>
-
 /*
- * IKE_SA_INIT at the initiator (RFC 7296, 1.2, 2.6, 2.7, 2.23). All answers are unauthenticated
- * until IKE_AUTH is done: only what repeats our SPI is looked at, and only a few times.
+ * IKE_SA_INIT at the initiator (RFC 7296, 1.2, 2.6, 2.7, 2.23), and IKE_SESSION_RESUME, which takes
+ * its place (RFC 5723, 4.3). All answers are unauthenticated until IKE_AUTH is done: only what
+ * repeats our SPI is looked at, and only a few times.
  */
 #define RETRIES_MAX       4
 #define ERROR_PATIENCE_MS 5000
-
-struct init_response {
-	struct sa_payload sa;
-	struct ke_body ke;
-	struct bytes nr;
-	bool has_fragmentation;
-	uint16_t notify; /* instead of the others; 0: none */
-	struct bytes data;
-	bool has_nat_source, is_nat_source_right, has_nat_destination, is_nat_destination_right;
-	bool is_childless_possible;
-};
 
 /* ---- the request ---- */
 
@@ -81,6 +69,21 @@ static void put_redirect(const struct initiator *i, const struct attempt *a,
 	payload_close(chain);
 }
 
+static void put_offer(const struct initiator *i, const struct attempt *a,
+		      struct payload_writer *chain)
+{
+	struct sa_payload offer;
+
+	sa_offer_ike(&offer, i->conf.suites, i->conf.n_suites, (struct bytes){ NULL, 0 });
+	chain_put_sa(chain, &offer);
+	chain_put_ke(chain, a->group, kex_public(a->kex));
+}
+
+static uint8_t exchange_of(const struct attempt *a)
+{
+	return a->ticket != NULL ? EXCHANGE_IKE_SESSION_RESUME : EXCHANGE_IKE_SA_INIT;
+}
+
 int init_send(struct initiator *i, struct ike_sa *sa, uint64_t now_ms)
 {
 	struct attempt *a = attempt_of(sa);
@@ -88,21 +91,21 @@ int init_send(struct initiator *i, struct ike_sa *sa, uint64_t now_ms)
 	struct ike_header h = {
 		.spi_i = sa->spi_i,
 		.version = IKE_VERSION,
-		.exchange = EXCHANGE_IKE_SA_INIT,
+		.exchange = exchange_of(a),
 		.flags = IKE_FLAG_INITIATOR,
 	};
 	struct payload_writer chain = message_open(&w, &h);
-	struct sa_payload offer;
 	struct bytes message;
 	int err;
 
 	/* RFC 7296, 2.6: it MUST be the first payload. */
 	if (a->cookie_len > 0)
 		chain_put_notify(&chain, NOTIFY_COOKIE, (struct bytes){ a->cookie, a->cookie_len });
-	sa_offer_ike(&offer, i->conf.suites, i->conf.n_suites, (struct bytes){ NULL, 0 });
-	chain_put_sa(&chain, &offer);
-	chain_put_ke(&chain, a->group, kex_public(a->kex));
+	if (a->ticket == NULL)
+		put_offer(i, a, &chain);
 	payload_put(&chain, PAYLOAD_NONCE, (struct bytes){ a->ni, sizeof(a->ni) });
+	if (a->ticket != NULL)
+		resuming_put_ticket(sa, &chain);
 	put_nat_detection(i, sa, &chain);
 	if (i->conf.fragment_size > 0)
 		chain_put_notify(&chain, NOTIFY_IKEV2_FRAGMENTATION_SUPPORTED,
@@ -118,76 +121,6 @@ int init_send(struct initiator *i, struct ike_sa *sa, uint64_t now_ms)
 }
 
 /* ---- the response ---- */
-
-static void check_nat(struct initiator *i, const struct request *res, const struct notify *n,
-		      struct init_response *out)
-{
-	bool is_source = n->type == NOTIFY_NAT_DETECTION_SOURCE_IP;
-	const struct endpoint *ep = is_source ? &res->path->remote : &res->path->local;
-	uint8_t want[NATD_SIZE];
-	bool is_right =
-	    natd_compute(i->core.crypto, res->header.spi_i, res->header.spi_r, ep, want) == 0 &&
-	    bytes_is_equal(n->data, (struct bytes){ want, sizeof(want) });
-
-	if (is_source) {
-		out->has_nat_source = true;
-		out->is_nat_source_right |= is_right;
-	} else {
-		out->has_nat_destination = true;
-		out->is_nat_destination_right |= is_right;
-	}
-}
-
-static void read_notify(struct initiator *i, const struct request *res, const struct notify *n,
-			struct init_response *out)
-{
-	switch (n->type) {
-	case NOTIFY_NAT_DETECTION_SOURCE_IP:
-	case NOTIFY_NAT_DETECTION_DESTINATION_IP:
-		check_nat(i, res, n, out);
-		break;
-	case NOTIFY_IKEV2_FRAGMENTATION_SUPPORTED:
-		out->has_fragmentation = i->conf.fragment_size > 0;
-		break;
-	case NOTIFY_CHILDLESS_IKEV2_SUPPORTED:
-		out->is_childless_possible = true;
-		break;
-	case NOTIFY_COOKIE:
-	case NOTIFY_REDIRECT:
-		out->notify = n->type;
-		out->data = n->data;
-		break;
-	default:
-		if (notify_is_error(n->type) && out->notify == 0) {
-			out->notify = n->type;
-			out->data = n->data;
-		}
-	}
-}
-
-static int decode(struct initiator *i, const struct request *res, const struct payload_list *list,
-		  struct init_response *out)
-{
-	struct bytes sa, ke, nonce;
-	int err;
-
-	memset(out, 0, sizeof(*out));
-	for (size_t k = 0; k < list->n; k++) {
-		struct notify n;
-
-		if (list->items[k].type == PAYLOAD_NOTIFY &&
-		    notify_decode(list->items[k].body, &n) == 0)
-			read_notify(i, res, &n, out);
-	}
-	if (out->notify != 0)
-		return 0;
-	if ((err = payload_get(list, PAYLOAD_SA, &sa)) != 0 ||
-	    (err = payload_get(list, PAYLOAD_KE, &ke)) != 0 ||
-	    (err = payload_get(list, PAYLOAD_NONCE, &nonce)) != 0 ||
-	    (err = sa_decode(sa, &out->sa)) != 0 || (err = ke_decode(ke, &out->ke)) != 0)
-		return err;
-	return nonce_decode(nonce, &out->nr);
-}
 
 /* Once more, as the gateway wants it: the nonce stays, RFC 7296, 2.6.1. */
 static void retry(struct initiator *i, struct ike_sa *sa, uint64_t now_ms)
@@ -227,8 +160,8 @@ static bool take_notify(struct initiator *i, struct ike_sa *sa, uint64_t now_ms,
 		return true;
 	case NOTIFY_INVALID_KE_PAYLOAD:
 		/* The one that we have just used would go on for ever. */
-		if (invalid_ke_decode(in->data, &group) == 0 && group != a->group &&
-		    init_make_kex(i, sa, group) == 0)
+		if (a->ticket == NULL && invalid_ke_decode(in->data, &group) == 0 &&
+		    group != a->group && init_make_kex(i, sa, group) == 0)
 			retry(i, sa, now_ms);
 		return true;
 	case NOTIFY_REDIRECT:
@@ -238,23 +171,23 @@ static bool take_notify(struct initiator *i, struct ike_sa *sa, uint64_t now_ms,
 		redirect_follow(i, sa, now_ms, &gw);
 		return false;
 	default:
-		take_error(sa, now_ms, in->notify);
+		/* Who does not know the exchange does not take tickets. */
+		if (a->ticket != NULL)
+			resuming_refused(i, sa, now_ms);
+		else
+			take_error(sa, now_ms, in->notify);
 		return true;
 	}
 }
 
-/*
- * RFC 7296, 2.23: a hash that is not right means a NAT, or a gateway that wants to encapsulate.
- * Both ends go on at 4500 then.
- */
-static void detect_nat(struct ike_sa *sa, const struct init_response *in)
+void init_take_nonce(struct ike_sa *sa, const struct request *res, const struct init_response *in)
 {
-	sa->is_peer_behind_nat = in->has_nat_source && !in->is_nat_source_right;
-	sa->is_behind_nat = in->has_nat_destination && !in->is_nat_destination_right;
-	if (sa->is_peer_behind_nat || sa->is_behind_nat) {
-		sa->path.local.port = IKE_NATT_PORT;
-		sa->path.remote.port = IKE_NATT_PORT;
-	}
+	struct attempt *a = attempt_of(sa);
+
+	memcpy(a->nr, in->nr.ptr, in->nr.len);
+	a->nr_len = in->nr.len;
+	a->is_childless_possible = in->is_childless_possible;
+	sa->spi_r = res->header.spi_r;
 }
 
 static int take_keys(struct initiator *i, struct ike_sa *sa, const struct request *res,
@@ -262,9 +195,10 @@ static int take_keys(struct initiator *i, struct ike_sa *sa, const struct reques
 {
 	struct attempt *a = attempt_of(sa);
 	AUTO_SECRET g_ir;
-	int err = sa_match_ike(&in->sa, i->conf.suites, i->conf.n_suites, &sa->suite);
+	int err;
 
 	g_ir.len = 0;
+	err = sa_match_ike(&in->sa, i->conf.suites, i->conf.n_suites, &sa->suite);
 	if (err == 0 && (sa->suite.kex->id != a->group || in->ke.group != a->group))
 		err = ERR_MISMATCH;
 	if (err == 0)
@@ -273,10 +207,7 @@ static int take_keys(struct initiator *i, struct ike_sa *sa, const struct reques
 		err = stored_set(&a->response, res->message);
 	if (err != 0)
 		return err;
-	memcpy(a->nr, in->nr.ptr, in->nr.len);
-	a->nr_len = in->nr.len;
-	a->is_childless_possible = in->is_childless_possible;
-	sa->spi_r = res->header.spi_r;
+	init_take_nonce(sa, res, in);
 	return ike_keys_derive(i->core.crypto, &sa->suite, (struct bytes){ a->ni, sizeof(a->ni) },
 			       in->nr, secret_bytes(&g_ir), sa->spi_i, sa->spi_r, &sa->keys);
 }
@@ -287,7 +218,7 @@ static struct ike_sa *find(struct initiator *i, const struct request *res)
 	struct ike_sa *sa = ike_sa_find(&i->core, h->spi_i);
 
 	if (!ike_header_is_response(h) || ike_header_is_initiator(h) || h->message_id != 0 ||
-	    sa == NULL || sa->state != SA_INIT_SENT)
+	    sa == NULL || sa->state != SA_INIT_SENT || h->exchange != exchange_of(attempt_of(sa)))
 		return NULL;
 	return sa;
 }
@@ -302,14 +233,19 @@ static void take(struct initiator *i, struct ike_sa *sa, uint64_t now_ms, const 
 			ike_sa_arm(&i->core, sa);
 		return;
 	}
-	err = res->header.spi_r != 0 ? take_keys(i, sa, res, in) : ERR_VALUE;
+	if (res->header.spi_r == 0)
+		err = ERR_VALUE;
+	else if (attempt_of(sa)->ticket != NULL)
+		err = resuming_take_keys(i, sa, res, in);
+	else
+		err = take_keys(i, sa, res, in);
 	if (err != 0) {
 		/* Not what we asked for: nobody's answer, as far as we can tell. */
 		count(&i->core, COUNT_DROP_PAYLOAD);
 		ike_keys_wipe(&sa->keys);
 		return;
 	}
-	detect_nat(sa, in);
+	response_detect_nat(sa, in);
 	sa->has_fragmentation = in->has_fragmentation;
 	request_forget(sa);
 	ike_sa_change_state(&i->core, sa, SA_AUTH_SENT, "has keys");
@@ -334,7 +270,7 @@ void init_take_response(struct initiator *i, uint64_t now_ms, const struct reque
 				(struct bytes){ res->message.ptr + IKE_HEADER_SIZE,
 						res->message.len - IKE_HEADER_SIZE },
 				&list, &critical) != 0 ||
-	    decode(i, res, &list, &in) != 0) {
+	    response_decode(i, res, &list, &in) != 0) {
 		count(&i->core, COUNT_DROP_PAYLOAD);
 		return;
 	}

@@ -10,6 +10,7 @@ static void forget_setup(struct ike_sa *sa)
 	stored_free(&a->request);
 	stored_free(&a->response);
 	kex_free(a->kex);
+	tickets_free(&a->ticket);
 	wipe(a, sizeof(*a));
 	free(a);
 }
@@ -25,6 +26,10 @@ static void expire_setup(struct ike_core *c, struct ike_sa *sa, uint64_t now_ms)
 		core_child_result(c, now_ms, sa->children->id, ERR_TIMEOUT);
 		return;
 	}
+	if (sa->state_due_ms > now_ms && resuming_is_over(sa, now_ms)) {
+		resuming_fall_back(i, sa, now_ms);
+		return;
+	}
 	if (sa->state_due_ms > now_ms && request_retransmit(c, sa, now_ms)) {
 		ike_sa_arm(c, sa);
 		return;
@@ -38,14 +43,27 @@ static const struct role role = {
 	.expire_setup = expire_setup,
 	.first_child = auth_take_first_child,
 	.forget_setup = forget_setup,
+	.forget_kept = kept_forget,
+	.inherited = kept_inherited,
+	.down = kept_down,
+	.informed = kept_informed,
+	.add_request = tickets_add_request,
+	.answered = kept_answered,
 };
 
 void attempt_fail(struct initiator *i, struct ike_sa *sa, enum ike_reason reason, uint16_t notify)
 {
 	log_info(i->core.lg, LG_IKE, "no IKE SA: %s%s%s", ike_reason_text(reason),
 		 notify != 0 ? ", " : "", notify != 0 ? notify_name(notify) : "");
-	action_failed(&i->core, sa, reason, notify);
+	attempt_report(i, sa, reason, notify);
 	ike_sa_free(&i->core, sa);
+}
+
+void attempt_report(struct initiator *i, const struct ike_sa *sa, enum ike_reason reason,
+		    uint16_t notify)
+{
+	if (!handover_failed(i, sa))
+		action_failed(&i->core, sa, reason, notify);
 }
 
 struct initiator *initiator_new(const struct initiator_conf *conf, struct crypto *crypto,
@@ -86,69 +104,102 @@ void initiator_free(struct initiator *i)
 	free(i);
 }
 
-static struct ike_sa *attempt_new(struct initiator *i, const struct policy_peer *peer,
-				  const struct path *path, uint64_t ref)
+static struct ike_sa *attempt_new(struct initiator *i, const struct origin *origin,
+				  const struct path *path)
 {
 	struct ike_sa *sa = ike_sa_new(&i->core, true);
+	struct attempt *a;
 
 	if (sa == NULL)
 		return NULL;
-	sa->setup = calloc(1, sizeof(struct attempt));
-	if (sa->setup == NULL) {
+	a = calloc(1, sizeof(*a));
+	if (a == NULL) {
 		ike_sa_free(&i->core, sa);
 		return NULL;
 	}
-	attempt_of(sa)->first_path = *path;
+	sa->setup = a;
+	if (origin->trail != NULL)
+		a->trail = *origin->trail;
+	else
+		a->trail.first_path = *path;
+	a->redirected_from = sa->redirected_from = origin->from;
+	a->replaces = origin->replaces;
 	sa->path = *path;
-	sa->peer = peer;
-	sa->ref = ref;
+	sa->peer = origin->peer;
+	sa->ref = origin->ref;
 	return sa;
 }
 
-/* Sends the first message; on error the SA is freed. */
+/* Sends the first message. */
 static int launch(struct initiator *i, struct ike_sa *sa, uint64_t now_ms)
 {
 	struct attempt *a = attempt_of(sa);
 	int err = rng_fill(i->core.rng, a->ni, sizeof(a->ni));
 
 	sa->heard_ms = now_ms;
-	ike_sa_change_state(&i->core, sa, SA_INIT_SENT, "begins");
-	if (err == 0)
+	ike_sa_change_state(&i->core, sa, SA_INIT_SENT,
+			    a->ticket != NULL ? "begins with a ticket" : "begins");
+	if (err == 0 && a->ticket == NULL)
 		err = init_make_kex(i, sa, 0);
-	if (err == 0)
-		err = init_send(i, sa, now_ms);
-	if (err != 0)
+	return err == 0 ? init_send(i, sa, now_ms) : err;
+}
+
+struct origin attempt_origin(const struct ike_sa *before, bool is_redirected)
+{
+	const struct attempt *a = attempt_of(before);
+
+	return (struct origin){
+		.peer = before->peer,
+		.ref = before->ref,
+		.trail = &a->trail,
+		.from = is_redirected ? before->path.remote.ip : a->redirected_from,
+		.replaces = a->replaces,
+	};
+}
+
+/* The SA that is to be replaced, if it is still there. */
+static struct kept *kept_of_replaced(struct initiator *i, uint64_t replaces)
+{
+	const struct ike_sa *old = replaces != 0 ? ike_sa_find(&i->core, replaces) : NULL;
+
+	return old != NULL ? kept_of(old) : NULL;
+}
+
+int attempt_begin(struct initiator *i, uint64_t now_ms, const struct origin *origin,
+		  const struct path *path)
+{
+	struct ike_sa *sa = attempt_new(i, origin, path);
+	struct kept *replaced = kept_of_replaced(i, origin->replaces);
+	bool has_ticket = origin->ticket != NULL && *origin->ticket != NULL &&
+			  resumption_is_good(*origin->ticket, now_ms);
+	int err;
+
+	if (sa == NULL)
+		return ERR_NO_MEMORY;
+	attempt_of(sa)->ticket = has_ticket ? *origin->ticket : NULL;
+	err = launch(i, sa, now_ms);
+	if (err != 0) {
+		attempt_of(sa)->ticket = NULL; /* it is still the caller's */
 		ike_sa_free(&i->core, sa);
-	else
-		ike_sa_set_due(&i->core, sa, now_ms + i->conf.setup_timeout_ms);
-	return err;
+		return err;
+	}
+	if (has_ticket) {
+		*origin->ticket = NULL;
+		count(&i->core, COUNT_TICKET_SHOWN);
+	}
+	if (replaced != NULL)
+		replaced->handover = sa->own_spi;
+	ike_sa_set_due(&i->core, sa, now_ms + i->conf.setup_timeout_ms);
+	return 0;
 }
 
 int initiator_connect(struct initiator *i, uint64_t now_ms, const struct policy_peer *peer,
 		      const struct path *path, uint64_t ref)
 {
-	struct ike_sa *sa;
+	const struct origin origin = { .peer = peer, .ref = ref };
 
 	i->core.now_ms = now_ms;
-	sa = attempt_new(i, peer, path, ref);
-	return sa != NULL ? launch(i, sa, now_ms) : ERR_NO_MEMORY;
-}
-
-int attempt_begin(struct initiator *i, uint64_t now_ms, const struct ike_sa *before,
-		  const struct path *path)
-{
-	const struct attempt *old = attempt_of(before);
-	struct ike_sa *sa = attempt_new(i, before->peer, path, before->ref);
-	struct attempt *a;
-
-	if (sa == NULL)
-		return ERR_NO_MEMORY;
-	a = attempt_of(sa);
-	memcpy(a->redirected_ms, old->redirected_ms, sizeof(a->redirected_ms));
-	a->n_redirects = old->n_redirects;
-	a->redirected_from = before->path.remote.ip;
-	sa->redirected_from = before->path.remote.ip;
-	return launch(i, sa, now_ms);
+	return attempt_begin(i, now_ms, &origin, path);
 }
 
 void initiator_datagram(struct initiator *i, uint64_t now_ms, const struct path *path,
@@ -158,9 +209,10 @@ void initiator_datagram(struct initiator *i, uint64_t now_ms, const struct path 
 
 	if (!core_read_header(&i->core, now_ms, &req))
 		return;
-	if (req.header.exchange == EXCHANGE_IKE_SA_INIT)
+	if (req.header.exchange == EXCHANGE_IKE_SA_INIT ||
+	    req.header.exchange == EXCHANGE_IKE_SESSION_RESUME)
 		init_take_response(i, now_ms, &req);
-	else
+	else if (!qcd_take(i, now_ms, &req))
 		core_take_protected(&i->core, now_ms, &req);
 }
 

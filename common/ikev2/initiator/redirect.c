@@ -8,41 +8,46 @@
  */
 
 /* Room for one more, and this one noted. */
-static bool is_within_limit(struct attempt *a, uint64_t now_ms)
+static bool is_within_limit(struct trail *t, uint64_t now_ms)
 {
 	size_t kept = 0;
 
-	for (size_t k = 0; k < a->n_redirects; k++) {
-		if (now_ms - a->redirected_ms[k] < INITIATOR_REDIRECT_PERIOD_MS)
-			a->redirected_ms[kept++] = a->redirected_ms[k];
+	for (size_t k = 0; k < t->n; k++) {
+		if (now_ms - t->redirected_ms[k] < INITIATOR_REDIRECT_PERIOD_MS)
+			t->redirected_ms[kept++] = t->redirected_ms[k];
 	}
-	a->n_redirects = kept;
+	t->n = kept;
 	if (kept == INITIATOR_REDIRECTS)
 		return false;
-	a->redirected_ms[a->n_redirects++] = now_ms;
+	t->redirected_ms[t->n++] = now_ms;
 	return true;
 }
 
-bool redirect_is_possible(const struct ike_sa *sa, uint64_t now_ms, const struct gateway *gw,
+bool redirect_is_possible(struct trail *trail, uint64_t now_ms, const struct gateway *gw,
 			  struct path *out)
 {
-	*out = attempt_of(sa)->first_path;
+	*out = trail->first_path;
 	/* A name is for somebody to resolve who can: not here. */
 	return gw->type != GATEWAY_FQDN && ip_from_bytes(gw->id, &out->remote.ip) == 0 &&
-	       is_within_limit(attempt_of(sa), now_ms);
+	       is_within_limit(trail, now_ms);
 }
 
 void redirect_follow(struct initiator *i, struct ike_sa *sa, uint64_t now_ms,
 		     const struct gateway *gw)
 {
+	struct attempt *a = attempt_of(sa);
+	struct origin origin;
 	struct path path;
 
-	if (!redirect_is_possible(sa, now_ms, gw, &path)) {
+	if (!redirect_is_possible(&a->trail, now_ms, gw, &path)) {
 		attempt_fail(i, sa, REASON_REDIRECTS, NOTIFY_REDIRECT);
 		return;
 	}
 	count(&i->core, COUNT_FOLLOWED);
-	if (attempt_begin(i, now_ms, sa, &path) != 0)
+	/* A ticket that was refused here was not used: it goes along. */
+	origin = attempt_origin(sa, true);
+	origin.ticket = &a->ticket;
+	if (attempt_begin(i, now_ms, &origin, &path) != 0)
 		attempt_fail(i, sa, REASON_STOPPED, NOTIFY_REDIRECT);
 	else
 		ike_sa_free(&i->core, sa);

@@ -26,6 +26,8 @@ static void queued_free(struct queued *q)
 {
 	if (q == NULL)
 		return;
+	if (q->action.type == ACTION_TICKET && q->owned != NULL)
+		wipe(q->owned, sizeof(struct resumption));
 	free(q->owned);
 	free(q);
 }
@@ -131,6 +133,33 @@ void action_peer_rekeyed(struct ike_core *c, const struct ike_sa *sa, uint64_t o
 		return;
 	ike_sa_fill_info(sa, &q->action.peer);
 	q->action.peer.old_spi = old_spi;
+}
+
+void action_ticket(struct ike_core *c, const struct ike_sa *sa, const struct resumption *resumption)
+{
+	struct resumption *copy = NULL;
+	struct queued *q;
+
+	if (resumption != NULL) {
+		copy = malloc(sizeof(*copy));
+		if (copy == NULL) {
+			count(c, COUNT_DROP_LIMIT);
+			return;
+		}
+		*copy = *resumption;
+	}
+	q = push(c, copy != NULL ? ACTION_TICKET : ACTION_TICKET_GONE);
+	if (q == NULL) {
+		if (copy != NULL)
+			resumption_wipe(copy);
+		free(copy);
+		return;
+	}
+	q->owned = (uint8_t *)copy;
+	q->action.resumption = copy;
+	q->action.peer.ref = sa->ref;
+	q->action.peer.spi = sa->own_spi;
+	q->action.peer.path = sa->path;
 }
 
 void action_failed(struct ike_core *c, const struct ike_sa *sa, enum ike_reason reason,

@@ -71,6 +71,11 @@ void heir_inherit(struct ike_core *c, struct ike_sa *old, struct ike_sa *heir, u
 		child->sa = heir;
 	tasks_move(old, heir);
 	ike_sa_move_identity(c, old, heir);
+	if (c->role->inherited != NULL)
+		c->role->inherited(c, old, heir);
+	heir->kept = old->kept;
+	old->kept = NULL;
+	heir->has_mid_sync = old->has_mid_sync;
 	heir->path = old->path;
 	heir->redirected_from = old->redirected_from;
 	heir->is_redirectable = old->is_redirectable;

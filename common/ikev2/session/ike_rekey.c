@@ -170,6 +170,8 @@ int ike_rekey_write(struct ike_core *c, struct ike_sa *sa, struct task *task, ui
 	chain_put_sa(chain, &offer);
 	payload_put(chain, PAYLOAD_NONCE, (struct bytes){ task->nonce, sizeof(task->nonce) });
 	chain_put_ke(chain, (uint16_t)group->id, kex_public(task->kex));
+	if (c->role->add_request != NULL)
+		c->role->add_request(c, sa, true, chain);
 	task->group = (uint16_t)group->id;
 	return 0;
 }
@@ -272,4 +274,6 @@ void ike_rekey_take(struct ike_core *c, struct ike_sa *sa, struct task *task, ui
 		return;
 	}
 	settle(c, sa, task, now_ms, in.nonce, heir);
+	if (c->role->answered != NULL && heir->state == SA_ESTABLISHED)
+		c->role->answered(c, heir, now_ms, response->payloads);
 }

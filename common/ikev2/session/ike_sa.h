@@ -169,7 +169,12 @@ struct ike_sa {
 	struct task *tasks;         /* what we are to ask for after that, in order */
 	uint64_t pause_ms;          /* and not before this time */
 
+	bool has_mid_sync; /* both ends have said so (RFC 6311) */
+	bool has_synced;
+	uint32_t synced; /* then: the number that the peer's requests began at, last */
+
 	void *setup;                       /* what the role needs until it is established */
+	void *kept;                        /* ... and after; goes to the heir */
 	uint8_t init_hash[INIT_HASH_SIZE]; /* of the IKE_SA_INIT request; if has_init_hash */
 	bool has_init_hash;
 	struct ip redirected_from;
@@ -251,6 +256,20 @@ struct role {
 			   const struct payload_list *request, struct payload_writer *chain);
 	/* The peer has deleted it; it is still there. */
 	void (*deleted)(struct ike_core *c, struct ike_sa *sa);
+	void (*forget_kept)(struct ike_sa *sa); /* frees sa->kept, if any */
+
+	/* heir, established now, has inherited: sa->kept is still old's, the tasks have moved. */
+	void (*inherited)(struct ike_core *c, struct ike_sa *old, struct ike_sa *heir);
+	/* An established one goes, for that reason: what the shell is to hear instead. */
+	enum ike_reason (*down)(struct ike_core *c, struct ike_sa *sa, enum ike_reason reason);
+	/* An INFORMATIONAL request that was answered, and has deleted nothing. */
+	exchange_handler *informed;
+	/* Our rekey of the IKE SA, or TASK_TICKET, may ask for more; false: there is nothing. */
+	bool (*add_request)(struct ike_core *c, struct ike_sa *sa, bool is_rekey,
+			    struct payload_writer *chain);
+	/* The answer to that; keyed as above. */
+	void (*answered)(struct ike_core *c, struct ike_sa *keyed, uint64_t now_ms,
+			 const struct payload_list *response);
 	/* A message with SK for an IKE SA that is not here. */
 	void (*unknown_spi)(struct ike_core *c, uint64_t now_ms, const struct request *req);
 };
@@ -511,6 +530,9 @@ void action_child_outbound(struct ike_core *c, const struct child *child);
 void action_peer(struct ike_core *c, enum action_type type, const struct ike_sa *sa,
 		 enum ike_reason reason);
 void action_peer_rekeyed(struct ike_core *c, const struct ike_sa *sa, uint64_t old_spi);
+/* resumption NULL: it is gone. */
+void action_ticket(struct ike_core *c, const struct ike_sa *sa,
+		   const struct resumption *resumption);
 void action_failed(struct ike_core *c, const struct ike_sa *sa, enum ike_reason reason,
 		   uint16_t notify);
 bool actions_next(struct ike_core *c, struct action *out);
@@ -549,11 +571,29 @@ MUST_USE int request_send_clear(struct ike_core *c, struct ike_sa *sa, uint64_t 
 /* Our request again. False: the peer has not answered for too long. */
 bool request_retransmit(struct ike_core *c, struct ike_sa *sa, uint64_t now_ms);
 
+/* The outstanding one as it would be under another message ID: sealed anew, not sent yet. */
+MUST_USE int request_seal_again(struct ike_core *c, struct ike_sa *sa, uint32_t mid,
+				struct stored *out);
+
+/* Our next request from now on has that ID: the outstanding one if again holds it, sealed so. */
+void request_renumber(struct ike_core *c, struct ike_sa *sa, uint64_t now_ms, uint32_t mid,
+		      struct stored *again);
+
+/* A response that is not kept to be repeated. */
+MUST_USE int respond_once(struct ike_core *c, struct ike_sa *sa, const struct request *req,
+			  struct payload_writer *chain);
+
 /* It was answered, or the SA closes. */
 void request_forget(struct ike_sa *sa);
 
 /* A chain in c->inner; its writer in *w must live as long as the chain. */
 struct payload_writer core_chain(struct ike_core *c, struct wr *w);
+
+/* ---- midsync.c: RFC 6311, the side of the peer ---- */
+
+/* False: it is none of these requests, and has to be in the window as others. */
+bool midsync_take(struct ike_core *c, struct ike_sa *sa, uint64_t now_ms, const struct request *req,
+		  const struct payload_list *payloads);
 
 /* ---- the exchanges, as the peer asks ---- */
 exchange_handler informational_request;

@@ -165,4 +165,6 @@ void informational_request(struct ike_core *c, struct ike_sa *sa, uint64_t now_m
 		deleted_by_peer(c, sa, now_ms);
 	else
 		delete_children(c, sa, &deletes, now_ms);
+	if (c->role->informed != NULL && sa->state == SA_ESTABLISHED)
+		c->role->informed(c, sa, now_ms, req);
 }

@@ -10,6 +10,16 @@ void chain_put_notify(struct payload_writer *chain, uint16_t type, struct bytes 
 	payload_close(chain);
 }
 
+bool notify_find(const struct payload_list *list, uint16_t type, struct notify *out)
+{
+	for (size_t k = 0; k < list->n; k++) {
+		if (list->items[k].type == PAYLOAD_NOTIFY &&
+		    notify_decode(list->items[k].body, out) == 0 && out->type == type)
+			return true;
+	}
+	return false;
+}
+
 void chain_put_esp_notify(struct payload_writer *chain, uint16_t type, uint32_t spi)
 {
 	uint8_t buf[4];

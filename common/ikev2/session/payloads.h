@@ -8,6 +8,9 @@
 
 /* Payloads that several exchanges write, and CREATE_CHILD_SA as it is read. Errors stay in w. */
 void chain_put_notify(struct payload_writer *chain, uint16_t type, struct bytes data);
+
+/* The first notify of that type, a view. */
+bool notify_find(const struct payload_list *list, uint16_t type, struct notify *out);
 void chain_put_esp_notify(struct payload_writer *chain, uint16_t type, uint32_t spi);
 void chain_put_sa(struct payload_writer *chain, const struct sa_payload *sa);
 void chain_put_proposal(struct payload_writer *chain, const struct proposal *chosen,

@@ -241,6 +241,8 @@ void core_take_protected(struct ike_core *c, uint64_t now_ms, const struct reque
 		count(c, err == ERR_AUTH ? COUNT_DROP_ICV : COUNT_DROP_PAYLOAD);
 		return;
 	}
+	if (err == 0 && midsync_take(c, sa, now_ms, req, &list))
+		return;
 	if (!is_in_window(c, sa, req))
 		return;
 	inner.payloads = err == 0 ? &list : NULL;

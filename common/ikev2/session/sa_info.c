@@ -32,6 +32,7 @@ static const char *task_name(enum task_type type)
 		[TASK_LIVENESS] = "liveness",       [TASK_CREATE_CHILD] = "create-child",
 		[TASK_REKEY_CHILD] = "rekey-child", [TASK_DELETE_CHILD] = "delete-child",
 		[TASK_REKEY_IKE] = "rekey-ike",     [TASK_DELETE_IKE] = "delete-ike",
+		[TASK_TICKET] = "ticket",
 	};
 
 	return type < TASK_TYPE_COUNT ? names[type] : "?";

@@ -200,6 +200,8 @@ void ike_sa_free(struct ike_core *c, struct ike_sa *sa)
 	unlink_peer(c, sa);
 	timers_clear(&c->timers, &sa->timer);
 	ike_sa_forget_setup(c, sa);
+	if (sa->kept != NULL)
+		c->role->forget_kept(sa);
 	stored_free(&sa->last_response);
 	stored_free(&sa->answer.message);
 	free(sa->id_octets);
@@ -214,8 +216,11 @@ static void take_down(struct ike_core *c, struct ike_sa *sa, enum ike_reason rea
 		if (child->state != CHILD_RESERVED)
 			action_child_remove(c, child->id);
 	}
-	if (sa->state == SA_ESTABLISHED)
+	if (sa->state == SA_ESTABLISHED) {
+		if (c->role->down != NULL)
+			reason = c->role->down(c, sa, reason);
 		action_peer(c, ACTION_PEER_DOWN, sa, reason);
+	}
 	while (sa->children != NULL)
 		child_free(c, sa->children);
 	stored_free(&sa->answer.message);

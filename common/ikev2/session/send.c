@@ -6,6 +6,8 @@
 #define RETRANSMIT_FIRST_MS 1000
 #define RETRANSMIT_TRIES    6
 
+#define GENERIC_HEADER_SIZE 4 /* of a payload */
+
 struct payload_writer core_chain(struct ike_core *c, struct wr *w)
 {
 	*w = wr_init(c->inner, sizeof(c->inner));
@@ -193,6 +195,91 @@ bool request_retransmit(struct ike_core *c, struct ike_sa *sa, uint64_t now_ms)
 	stored_send(c, &sa->path, &sa->outstanding);
 	schedule_retransmission(c, sa, now_ms);
 	return true;
+}
+
+/* The chain of a sealed message of ours, at the end of w; first is told by what comes first. */
+static int open_own(struct ike_core *c, const struct ike_sa *sa, struct bytes message, struct wr *w,
+		    uint8_t *first)
+{
+	struct bytes key = key_bytes(sa->is_initiator ? &sa->keys.ei : &sa->keys.er);
+	struct bytes inner = { NULL, 0 };
+	struct payload_list list;
+	struct fragment f;
+	bool is_authentic;
+	uint8_t critical;
+	int err;
+
+	if (sa->outstanding.part > 0) {
+		err = skf_open(c->crypto, sa->suite.encr, key, message, c->plain, &f, &critical,
+			       &is_authentic);
+		if (err != 0)
+			return err;
+		if (f.at.number == 1)
+			*first = f.first;
+		wr_bytes(w, f.content);
+		return 0;
+	}
+	err = sk_open(c->crypto, sa->suite.encr, key, message, c->plain, &list, &critical,
+		      &is_authentic);
+	if (err != 0)
+		return err;
+	*first = 0;
+	if (list.n > 0) {
+		const struct payload *last = &list.items[list.n - 1];
+
+		inner.ptr = list.items[0].body.ptr - GENERIC_HEADER_SIZE;
+		inner.len = (size_t)(last->body.ptr + last->body.len - inner.ptr);
+		*first = list.items[0].type;
+	}
+	wr_bytes(w, inner);
+	return 0;
+}
+
+int request_seal_again(struct ike_core *c, struct ike_sa *sa, uint32_t mid, struct stored *out)
+{
+	const struct stored *s = &sa->outstanding;
+	size_t part = s->part > 0 ? s->part : s->len;
+	struct wr w;
+	struct payload_writer chain = core_chain(c, &w);
+	struct ike_header h;
+	int err = ike_header_decode((struct bytes){ s->ptr, part }, &h);
+
+	for (size_t at = 0; err == 0 && at < s->len; at += part) {
+		size_t left = s->len - at;
+
+		err = open_own(c, sa, (struct bytes){ s->ptr + at, left < part ? left : part }, &w,
+			       &chain.first);
+	}
+	return err == 0 ? seal(c, sa, h.exchange, 0, mid, &chain, out) : err;
+}
+
+void request_renumber(struct ike_core *c, struct ike_sa *sa, uint64_t now_ms, uint32_t mid,
+		      struct stored *again)
+{
+	sa->tx_next = mid;
+	if (again->len == 0)
+		return;
+	stored_free(&sa->outstanding);
+	sa->outstanding = *again;
+	*again = (struct stored){ .ptr = NULL };
+	sa->tx_next++;
+	sa->transmissions = 1;
+	sa->sent_ms = now_ms;
+	stored_send(c, &sa->path, &sa->outstanding);
+	schedule_retransmission(c, sa, now_ms);
+}
+
+int respond_once(struct ike_core *c, struct ike_sa *sa, const struct request *req,
+		 struct payload_writer *chain)
+{
+	struct stored message = { .ptr = NULL };
+	int err = seal(c, sa, req->header.exchange, IKE_FLAG_RESPONSE, req->header.message_id,
+		       chain, &message);
+
+	if (err == 0)
+		stored_send(c, req->path, &message);
+	stored_free(&message);
+	return err;
 }
 
 void request_forget(struct ike_sa *sa)

@@ -31,6 +31,25 @@ static void take_nothing(struct ike_core *c, struct ike_sa *sa, struct task *tas
 	(void)response;
 }
 
+static int write_ticket(struct ike_core *c, struct ike_sa *sa, struct task *task, uint64_t now_ms,
+			struct payload_writer *chain)
+{
+	(void)task;
+	(void)now_ms;
+	return sa->state == SA_ESTABLISHED && c->role->add_request != NULL &&
+		       c->role->add_request(c, sa, false, chain)
+		   ? 0
+		   : ERR_NOT_FOUND;
+}
+
+static void take_ticket(struct ike_core *c, struct ike_sa *sa, struct task *task, uint64_t now_ms,
+			const struct request *response)
+{
+	(void)task;
+	if (sa->state == SA_ESTABLISHED)
+		c->role->answered(c, sa, now_ms, response->payloads);
+}
+
 static const struct task_kind {
 	uint8_t exchange;
 	task_write *write;
@@ -42,6 +61,7 @@ static const struct task_kind {
 	[TASK_DELETE_CHILD] = { EXCHANGE_INFORMATIONAL, delete_child_write, delete_child_take },
 	[TASK_REKEY_IKE] = { EXCHANGE_CREATE_CHILD_SA, ike_rekey_write, ike_rekey_take },
 	[TASK_DELETE_IKE] = { EXCHANGE_INFORMATIONAL, delete_ike_write, delete_ike_take },
+	[TASK_TICKET] = { EXCHANGE_INFORMATIONAL, write_ticket, take_ticket },
 };
 
 static struct task **find_waiting(struct ike_sa *sa, enum task_type type, uint64_t child_id)

@@ -17,6 +17,7 @@ enum task_type {
 	TASK_DELETE_CHILD, /* of child_id */
 	TASK_REKEY_IKE,
 	TASK_DELETE_IKE,
+	TASK_TICKET, /* what the role wants to ask: RFC 5723, 4.1 */
 	TASK_TYPE_COUNT,
 };
 
