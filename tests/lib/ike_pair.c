@@ -189,7 +189,8 @@ static void send_packet(struct ike_pair *p, struct pair_packet *packet)
 
 	if (!packet->is_esp && ++l->n_ike == l->drop_nth)
 		return;
-	if (l->is_deaf[packet->to] || draw(p) % 1000000 < l->loss_ppm)
+	if (l->is_deaf[packet->to] || ip_is_equal(&packet->path.local.ip, &l->deaf) ||
+	    draw(p) % 1000000 < l->loss_ppm)
 		return;
 	put_on_link(p, packet);
 	if (draw(p) % 1000000 < l->double_ppm)

@@ -68,6 +68,7 @@ struct pair_link {
 	uint32_t loss_ppm, double_ppm;
 	uint32_t delay_min_ms, delay_max_ms;
 	bool is_deaf[2]; /* what is sent to this end is lost */
+	struct ip deaf;  /* nothing arrives at that address; IP_NONE: none is deaf */
 	int drop_nth;    /* the nth IKE message from now on is lost; 0: none */
 	int n_ike;
 	size_t n;

@@ -466,7 +466,7 @@ static void test_cookie(void **state)
 /* Sent elsewhere, and the nonce is right: the ticket was not used, and goes along. */
 static void test_redirected(void **state)
 {
-	static const uint8_t there[4] = { 192, 0, 2, 22 };
+	static const uint8_t there[4] = { 192, 0, 2, 22 }, wrong[32] = { 1 };
 	const struct gateway gw = { GATEWAY_IPV4, { there, 4 } };
 	uint8_t data[64];
 	struct ike_pair p;
@@ -478,7 +478,7 @@ static void test_redirected(void **state)
 	(void)state;
 	show(&p, 16, &first);
 	w = wr_init(data, sizeof(data));
-	redirect_encode(&w, &gw, (struct bytes){ data, 20 });
+	redirect_encode(&w, &gw, (struct bytes){ wrong, 32 });
 	assert_int_equal(wr_finish(&w, &written), 0);
 	say(&p, &first, NOTIFY_REDIRECT, written);
 	assert_false(hear(&p, &s));

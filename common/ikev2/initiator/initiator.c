@@ -154,6 +154,7 @@ struct origin attempt_origin(const struct ike_sa *before, bool is_redirected)
 		.trail = &a->trail,
 		.from = is_redirected ? before->path.remote.ip : a->redirected_from,
 		.replaces = a->replaces,
+		.due_ms = a->due_ms,
 	};
 }
 
@@ -189,7 +190,9 @@ int attempt_begin(struct initiator *i, uint64_t now_ms, const struct origin *ori
 	}
 	if (replaced != NULL)
 		replaced->handover = sa->own_spi;
-	ike_sa_set_due(&i->core, sa, now_ms + i->conf.setup_timeout_ms);
+	attempt_of(sa)->due_ms =
+	    origin->due_ms != 0 ? origin->due_ms : now_ms + i->conf.setup_timeout_ms;
+	ike_sa_set_due(&i->core, sa, attempt_of(sa)->due_ms);
 	return 0;
 }
 

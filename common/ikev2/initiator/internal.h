@@ -26,6 +26,7 @@ struct attempt {
 	uint8_t cookie[COOKIE_MAX];
 	size_t cookie_len; /* 0: none */
 	unsigned int retries;
+	uint64_t due_ms; /* of this one and those that follow it */
 	uint16_t notify; /* the error that came, if no better answer comes; 0: none */
 	bool is_nacked;  /* the ticket was refused, if no better answer comes */
 	bool is_childless_possible;
@@ -77,6 +78,7 @@ struct origin {
 	const struct trail *trail; /* NULL: it is the first */
 	struct ip from;            /* redirected by; IP_NONE: not */
 	uint64_t replaces;
+	uint64_t due_ms;            /* its end; 0: as configured */
 	struct resumption **ticket; /* NULL, or of NULL: none. Taken if the attempt begins. */
 };
 

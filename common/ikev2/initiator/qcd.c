@@ -31,7 +31,8 @@ static struct ike_sa *find(struct initiator *i, const struct request *res)
 	struct ike_sa *sa = ike_sa_find(&i->core, is_ours_initiator ? h->spi_i : h->spi_r);
 
 	if (sa == NULL || sa->spi_i != h->spi_i || sa->spi_r != h->spi_r ||
-	    sa->is_initiator != is_ours_initiator || sa->state != SA_ESTABLISHED)
+	    sa->is_initiator != is_ours_initiator ||
+	    (sa->state != SA_ESTABLISHED && sa->state != SA_CLOSING))
 		return NULL;
 	if (sa->outstanding.len == 0 || h->message_id != sa->tx_next - 1 ||
 	    !tasks_is_expected(sa, h->exchange) ||
