@@ -56,7 +56,8 @@ static int serve(const struct front_conf *conf, const struct placement_table *ta
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	if (front_start(conf, &lg, &f) != 0 || front_publish(f, table, &(struct ticket_ring){ .n = 0 }) != 0)
+	if (front_start(conf, &lg, &f) != 0 ||
+	    front_publish(f, table, &(struct ticket_ring){ .n = 0 }) != 0)
 		return 1;
 	puts("ready");
 	fflush(stdout);

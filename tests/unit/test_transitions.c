@@ -81,18 +81,17 @@ static enum verdict judge_place(const struct ike_sa *sa, const struct message *m
 	return m->mid + 1 == sa->rx_next && sa->last_response.len > 0 ? REPEATED : LATE;
 }
 
-static bool is_initial(const struct scene *sc, const struct message *m)
+static bool is_initial(const struct message *m)
 {
-	return m->exchange == EXCHANGE_IKE_SA_INIT ||
-	       (m->exchange == EXCHANGE_IKE_SESSION_RESUME && sc->s.side == RESPONDER);
+	return m->exchange == EXCHANGE_IKE_SA_INIT || m->exchange == EXCHANGE_IKE_SESSION_RESUME;
 }
 
-static enum verdict judge(const struct scene *sc, const struct ike_sa *sa, const struct message *m)
+static enum verdict judge(const struct ike_sa *sa, const struct message *m)
 {
 	enum verdict place = judge_place(sa, m);
 
 	/* Exchanges that begin an SA have no business in one that is there. */
-	if (is_initial(sc, m))
+	if (is_initial(m))
 		return sa->keys.d.len == 0 ? BEGINNING : UNLISTED;
 	if (((m->flags & IKE_FLAG_INITIATOR) != 0) == sa->is_initiator || sa->keys.d.len == 0)
 		return STRANGE;
@@ -116,7 +115,7 @@ static void expect(struct scene *sc, struct core_copy *copy, const struct ike_sa
 	copy->counters[COUNT_RX]++;
 	copy->counters[counters[verdict]]++;
 	copy->counters[COUNT_TX] += verdict == REPEATED;
-	if (verdict == UNLISTED && !is_initial(sc, m) && m->form != FRAGMENT)
+	if (verdict == UNLISTED && !is_initial(m) && m->form != FRAGMENT)
 		core_copy_of(copy, sa)->heard_ms = sc->p.now;
 }
 
@@ -161,7 +160,7 @@ static void each_message(struct scene *sc, const struct ike_sa *sa,
 				    (flags & 4 ? (uint8_t) ~(IKE_FLAG_INITIATOR | IKE_FLAG_RESPONSE)
 					       : 0));
 		met[sa->state][k % N_EXCHANGES][flags & 2 ? 1 : 0]++;
-		visit(sc, sa, &m, judge(sc, sa, &m));
+		visit(sc, sa, &m, judge(sa, &m));
 	}
 }
 
