@@ -29,6 +29,7 @@ struct listener {
 struct worker {
 	struct redirect_conf redirect;
 	struct crypto *crypto;
+	uint64_t now_s;
 	pthread_t thread;
 	uv_loop_t loop;
 	uv_async_t wake; /* a new snapshot, or the end */
@@ -83,7 +84,7 @@ static void free_snapshot(struct snapshot *s)
 
 /* ---- datagrams ---- */
 
-/* The wall clock, for tickets. */
+/* The wall clock, for tickets: once a batch. */
 static uint64_t now_s(void)
 {
 	struct timespec ts;
@@ -98,7 +99,7 @@ static enum front_verdict answer_one(struct worker *w, const struct listener *l,
 	const struct redirect_view view = {
 		.conf = &w->redirect,
 		.index = &w->snapshot->index,
-		.keys = { &w->snapshot->ring, w->crypto, now_s() },
+		.keys = { &w->snapshot->ring, w->crypto, w->now_s },
 	};
 	enum front_resume resume;
 	struct bytes datagram = { w->request[i], w->in[i].msg_len };
@@ -160,6 +161,7 @@ static int serve_batch(struct worker *w, const struct listener *l)
 		return 0;
 	bump(&w->received, (uint64_t)n);
 	now = now_ms();
+	w->now_s = now_s();
 	for (size_t i = 0; i < (size_t)n; i++) {
 		size_t len = 0;
 		enum front_verdict v =
