@@ -7,8 +7,16 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
+/* SPIs that an IKE SA had before it was rekeyed: the first one, and the last ones. */
+#define EARLIER_MAX 4
+struct earlier {
+	size_t n;
+	uint64_t spis[EARLIER_MAX];
+};
+
 struct record {
 	struct peer peer; /* the key is its spi */
+	struct earlier earlier;
 	struct identity *identity;
 	struct record *next, *prev; /* of the same identity */
 	UT_hash_handle hh;
@@ -177,6 +185,28 @@ static int add(struct peers *p, const struct peer *peer)
 	return 0;
 }
 
+/* A ticket may name any of them; a peer that asks for none at rekeys has one with the first. */
+static struct earlier earlier_of(const struct record *rec)
+{
+	struct earlier e = rec->earlier;
+
+	if (e.n == EARLIER_MAX) {
+		memmove(&e.spis[1], &e.spis[2], (EARLIER_MAX - 2) * sizeof(e.spis[0]));
+		e.n--;
+	}
+	e.spis[e.n++] = rec->peer.spi;
+	return e;
+}
+
+static bool has_had(const struct record *rec, uint64_t spi)
+{
+	bool is_there = rec->peer.spi == spi;
+
+	for (size_t i = 0; i < rec->earlier.n; i++)
+		is_there = is_there || rec->earlier.spis[i] == spi;
+	return is_there;
+}
+
 /* Adds or replaces, all or nothing. */
 static int put(struct peers *p, uint64_t now_ms, size_t member, const struct msg_peer *entry)
 {
@@ -200,17 +230,26 @@ static int put(struct peers *p, uint64_t now_ms, size_t member, const struct msg
 
 int peers_update(struct peers *p, uint64_t now_ms, size_t member, const struct msg_peer *entry)
 {
+	struct earlier earlier = { .n = 0 };
 	uint64_t gone = 0;
 	struct record *rec;
+	int err;
 
 	if (entry->event == MSG_PEER_DOWN)
 		gone = entry->spi;
 	else if (entry->event == MSG_PEER_MOVED && entry->old_spi != entry->spi)
 		gone = entry->old_spi;
 	rec = gone != 0 ? find(p, member, gone) : NULL;
-	if (rec != NULL)
+	if (rec != NULL) {
+		earlier = earlier_of(rec);
 		drop(p, rec);
-	return entry->event == MSG_PEER_DOWN ? 0 : put(p, now_ms, member, entry);
+	}
+	if (entry->event == MSG_PEER_DOWN)
+		return 0;
+	err = put(p, now_ms, member, entry);
+	if (err == 0 && earlier.n > 0)
+		find(p, member, entry->spi)->earlier = earlier;
+	return err;
 }
 
 void peers_forget_member(struct peers *p, size_t member)
@@ -258,7 +297,7 @@ void peers_superseded(const struct peers *p, uint64_t now_ms, size_t member,
 	if (id == NULL)
 		return;
 	for (const struct record *rec = id->first; rec != NULL; rec = rec->next) {
-		bool is_named = rec->peer.member == owner && rec->peer.spi == entry->supersedes;
+		bool is_named = rec->peer.member == owner && has_had(rec, entry->supersedes);
 
 		if (rec->peer.member != member && rec->peer.up_since_ms <= since_ms &&
 		    (is_named || entry->initial_contact))

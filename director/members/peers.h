@@ -45,8 +45,9 @@ size_t peers_count_all(const struct peers *p);
 
 /*
  * The SAs at other members in whose place the one of this entry is, by what the entry says: that
- * with the SPI .supersedes at the member owner (PEERS_NOBODY: there is none with that number), and
- * with .initial_contact all of the identity. Only those that are older. visit as in peers_each().
+ * with the SPI .supersedes, now or before rekeys, at the member owner (PEERS_NOBODY: there is none
+ * with that number), and with .initial_contact all of the identity. Only those that are older.
+ * visit as in peers_each().
  */
 #define PEERS_NOBODY SIZE_MAX
 void peers_superseded(const struct peers *p, uint64_t now_ms, size_t member,

@@ -141,7 +141,14 @@ def test_monitors_may_look_but_not_touch(make_cluster):
         return host.run(program, "-c", config, *arguments, check=False)
 
     assert adm("addresses").returncode == 0 and adm("failover").returncode == 0
-    for arguments in (["address", "move", ADDRESS, "m2"], ["failover", "pause"]):
+    assert adm("keys").returncode == 0 and adm("tickets").returncode == 0
+    for arguments in (
+        ["address", "move", ADDRESS, "m2"],
+        ["failover", "pause"],
+        ["keys", "rotate"],
+        ["keys", "revoke", "qcd-1-1"],
+        ["tickets", "revoke", "--all"],
+    ):
         done = adm(*arguments)
         assert done.returncode == 1 and done.stderr, arguments
     wait_for(lambda: cluster.address(ADDRESS)["owner"] == VICTIM, 1, "nothing changed")

@@ -239,6 +239,53 @@ static void test_revocations_that_fit(void **state)
 	assert_true(message_fits_revocations(NULL, 0));
 }
 
+/* The largest cluster, with all its keys and as many revocations as there may be. */
+static void test_large_welcome(void **state)
+{
+	static struct msg_member members[MSG_MEMBERS_MAX];
+	static struct msg_key ring[200];
+	static struct msg_revocation many[MSG_REVOCATIONS_MAX];
+	static const uint8_t octets[32] = { 1 };
+	const struct ip home = { IP_V4, { 192, 0, 2, 254 } };
+	struct message m = { .type = MESSAGE_WELCOME, .id = MSG_INT_MAX };
+	struct errtext why = { "" };
+	size_t n = 0;
+	struct bytes out;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(members); i++)
+		members[i] = (struct msg_member){ .name = "gateway-191",
+						  .home = &home,
+						  .n_home = 1,
+						  .mesh = { home, 65535 },
+						  .number = 191 };
+	for (size_t i = 0; i < COUNT_OF(ring); i++)
+		ring[i] = (struct msg_key){ .id = "qcd-191-999",
+					    .use = MSG_KEY_USE_QCD,
+					    .key = { octets, sizeof(octets) },
+					    .number = 191 };
+	for (size_t i = 0; i < COUNT_OF(many); i++)
+		many[i] = (struct msg_revocation){ 1764072000, MSG_REVOKED_IDENTITY,
+						   "peer-1000000.peers.example.net", 1764072000,
+						   1764072000 };
+	while (n < COUNT_OF(many) && message_fits_revocations(many, n + 1))
+		n++;
+	assert_true(n > 100);
+	m.welcome = (struct msg_welcome){ .proto = { 1, 2 },
+					  .number = 191,
+					  .cluster = "demo",
+					  .heartbeat_ms = 1000,
+					  .suspect_ms = 3000,
+					  .members = members,
+					  .n_members = COUNT_OF(members),
+					  .ring = ring,
+					  .n_ring = COUNT_OF(ring),
+					  .revocations = many,
+					  .n_revocations = n };
+	if (message_encode(&m, big, sizeof(big), &out, &why) != 0)
+		fail_msg("%s", why.text);
+}
+
 static void test_names(void **state)
 {
 	(void)state;
@@ -256,6 +303,7 @@ int main(void)
 		cmocka_unit_test(test_empty_lists),
 		cmocka_unit_test(test_ring_limits),
 		cmocka_unit_test(test_revocations_that_fit),
+		cmocka_unit_test(test_large_welcome),
 		cmocka_unit_test(test_names),
 	};
 

@@ -226,6 +226,24 @@ static void test_superseded(void **state)
 	expect_superseded(&entry, PEERS_NOBODY, "");
 }
 
+/* Its ticket may be older than the last rekeys. */
+static void test_superseded_after_rekeys(void **state)
+{
+	struct msg_peer entry = { .event = MSG_PEER_UP, .identity = "a", .spi = 99 };
+
+	(void)state;
+	update(MSG_PEER_UP, 1, 10, 0, "a");
+	for (uint64_t spi = 11; spi < 20; spi++)
+		update(MSG_PEER_MOVED, 1, spi, spi - 1, "a");
+	update(MSG_PEER_MOVED, 1, 19, 0, "a"); /* another address */
+	for (uint64_t spi = 10; spi < 20; spi++) {
+		bool is_known = spi == 10 || spi >= 16;
+
+		entry.supersedes = spi;
+		expect_superseded(&entry, 1, is_known ? "1:19:a" : "");
+	}
+}
+
 /* The index by identity follows whatever becomes of the entries. */
 static void test_identities_follow(void **state)
 {
@@ -255,6 +273,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_bare_entry, start, stop),
 		cmocka_unit_test_setup_teardown(test_limit_per_member, start, stop),
 		cmocka_unit_test_setup_teardown(test_superseded, start, stop),
+		cmocka_unit_test_setup_teardown(test_superseded_after_rekeys, start, stop),
 		cmocka_unit_test_setup_teardown(test_identities_follow, start, stop),
 	};
 
