@@ -252,10 +252,10 @@ def test_forged_heartbeats_are_counted(cluster):
 # ---- API -------------------------------------------------------------------------
 
 
-def ask(cluster, ctx, method, path, headers=()):
+def ask(cluster, ctx, method, path, headers=(), body=b""):
     connection = Connection(cluster, ctx)
     lines = [f"{method} {path} HTTP/1.1", "Host: director", *headers, "", ""]
-    connection.send("\r\n".join(lines).encode())
+    connection.send("\r\n".join(lines).encode() + body)
     response = http.client.HTTPResponse(connection.tls, method=method)
     response.begin()
     body = response.read()
@@ -282,6 +282,42 @@ def test_wrong_requests(cluster, method, path, headers, status):
     assert response.status == status
     assert response.headers["Content-Type"] == "application/problem+json"
     assert json.loads(body)["status"] == status
+
+
+@pytest.mark.parametrize(
+    "path, body, status",
+    [
+        ("/v1/keys/rotate", "[]", 400),
+        ("/v1/keys/rotate", "{}", 400),
+        ("/v1/keys/rotate", '{"use": 1}', 400),
+        ("/v1/keys/rotate", '{"use": "ticket", "revoke": 1}', 400),
+        ("/v1/keys/rotate", '{"use": "ticket", "now": true}', 400),
+        ("/v1/keys/rotate", '{"use": "notice"}', 422),
+        ("/v1/keys/revoke", '{"id": null}', 400),
+        ("/v1/keys/revoke", '{"id": "ticket-0000000000000000"}', 404),
+        ("/v1/keys/revoke", '{"id": "notice-1"}', 422),
+        ("/v1/tickets/revoke", "{}", 400),
+        ("/v1/tickets/revoke", '{"all": false}', 400),
+        ("/v1/tickets/revoke", '{"all": true, "identity": "p1"}', 400),
+        ("/v1/tickets/revoke", '{"identity": ""}', 400),
+        ("/v1/tickets/revoke", '{"identity": "a\\u0007"}', 400),
+        ("/v1/tickets/revoke", '{"identity": "a\\u0000b"}', 400),
+        ("/v1/tickets/revoke", json.dumps({"identity": "x" * 256}), 400),
+        ("/v1/tickets/revoke", '{"connection": "No Name"}', 400),
+        ("/v1/tickets/revoke", '{"all": true, "before": "now"}', 400),
+        ("/v1/tickets/revoke", '{"all": true, "before": 0}', 400),
+        ("/v1/tickets/revoke", '{"all": true, "before": 1}', 422),
+        ("/v1/tickets/revoke", '{"all": true, "before": 9007199254740991}', 422),
+    ],
+)
+def test_wrong_bodies(cluster, path, body, status):
+    ctx = context(cluster, *issue(cluster, "pki", "admin", "adm"), "http/1.1")
+    before = ask(cluster, ctx, "GET", "/v1/tickets/revocations")[1]
+    headers = ("Content-Type: application/json", f"Content-Length: {len(body)}")
+    response, answer = ask(cluster, ctx, "POST", path, headers, body.encode())
+    assert response.status == status, answer
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert ask(cluster, ctx, "GET", "/v1/tickets/revocations")[1] == before
 
 
 def test_members_may_not_read(cluster):
