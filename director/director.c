@@ -7,6 +7,7 @@
 
 #include "common/base/version.h"
 #include "director/api/api.h"
+#include "director/setup.h"
 
 /* How often changes of load, and what the workers have placed, reach the placement table. */
 #define PUBLISH_MS 100
@@ -199,38 +200,6 @@ static void on_changed(void *ctx)
 
 /* ---- construction ---- */
 
-static int add_member(struct director *d, const struct director_conf_member *conf)
-{
-	struct member m = { .n_home = conf->n_home, .weight = conf->weight };
-	int err = store_member_number(d->store, conf->name, &m.number);
-
-	if (err != 0)
-		return err;
-	snprintf(m.name, sizeof(m.name), "%s", conf->name);
-	for (size_t i = 0; i < conf->n_home && i < PLACEMENT_MAX_HOME; i++)
-		m.home[i] = conf->home[i];
-	return registry_add(d->registry, &m);
-}
-
-static int fill_registry(struct director *d)
-{
-	const struct director_conf *conf = d->res.conf;
-	const struct registry_conf registry_conf = {
-		.suspect_ms = director_conf_suspect_ms(conf),
-	};
-
-	d->registry = registry_new(&registry_conf);
-	if (d->registry == NULL)
-		return ERR_NO_MEMORY;
-	for (size_t i = 0; i < conf->n_members; i++) {
-		int err = add_member(d, &conf->members[i]);
-
-		if (err != 0)
-			return err;
-	}
-	return 0;
-}
-
 static int start_failover(struct director *d)
 {
 	const struct executor_resources res = {
@@ -264,25 +233,6 @@ static int start_keys(struct director *d)
 	return keys_new(&res, &events, &d->keys);
 }
 
-static int fill_table(struct director *d)
-{
-	const struct director_conf *conf = d->res.conf;
-	struct placement_table *t = d->table;
-
-	t->policy =
-	    conf->policy == DIRECTOR_POLICY_STICKY ? PLACEMENT_STICKY : PLACEMENT_LEAST_LOAD;
-	t->bounded_load = conf->bounded_load;
-	t->full_at = conf->full_at;
-	for (size_t i = 0; i < conf->n_pins && i < PLACEMENT_MAX_PINS; i++) {
-		struct placement_pin *pin = &t->pins[t->n_pins++];
-
-		pin->prefix = conf->pins[i].prefix;
-		if (registry_find(d->registry, conf->pins[i].member, &pin->member) != 0)
-			return ERR_CONFIG;
-	}
-	return store_placement_seed(d->store, &t->seed);
-}
-
 static int open_server(struct director *d, struct errtext *why)
 {
 	const struct director_conf *conf = d->res.conf;
@@ -313,34 +263,10 @@ static int open_server(struct director *d, struct errtext *why)
 	return tls_server_open(d->loop, d->res.tls, &conf->control, &options, &d->server, why);
 }
 
-static enum redirect_resume resume_of(enum director_resume resume)
-{
-	switch (resume) {
-	case DIRECTOR_RESUME_REDIRECT:
-		return REDIRECT_RESUME_ALWAYS;
-	case DIRECTOR_RESUME_NACK:
-		return REDIRECT_RESUME_NEVER;
-	case DIRECTOR_RESUME_AUTO:
-		break;
-	}
-	return REDIRECT_RESUME_AUTO;
-}
-
 static int start_front(struct director *d, struct errtext *why)
 {
-	const struct director_conf *conf = d->res.conf;
-	const struct front_conf front_conf = {
-		.addresses = conf->ike,
-		.n_addresses = conf->n_ike,
-		.workers = conf->workers,
-		.rate_per_second = conf->rate_limit,
-		.rate_burst = conf->rate_burst,
-		.redirect = { conf->no_redirect == DIRECTOR_NO_REDIRECT_REJECT,
-			      resume_of(conf->resume) },
-	};
-
 	errtext_set(why, "the front end did not start");
-	return front_start(&front_conf, d->lg, &d->front);
+	return setup_front(d->res.conf, d->lg, &d->front);
 }
 
 static int open_store(struct director *d, struct errtext *why)
@@ -375,7 +301,8 @@ int director_new(uv_loop_t *loop, const struct director_resources *res, struct d
 	if (d->peers == NULL || d->table == NULL || (err = open_store(d, why)) != 0)
 		goto fail;
 	errtext_set(why, "the members of director.yaml cannot be set up");
-	if ((err = fill_registry(d)) != 0 || (err = fill_table(d)) != 0 ||
+	if ((err = setup_registry(res->conf, d->store, &d->registry)) != 0 ||
+	    (err = setup_table(res->conf, d->registry, d->store, d->table)) != 0 ||
 	    (err = start_failover(d)) != 0 || (err = start_keys(d)) != 0 ||
 	    (err = start_front(d, why)) != 0 || (err = open_server(d, why)) != 0)
 		goto fail;

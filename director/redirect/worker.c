@@ -2,7 +2,6 @@
 #include "director/redirect/worker.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -12,12 +11,11 @@
 
 #include "common/base/rng.h"
 #include "director/redirect/rate.h"
+#include "director/redirect/worker_socket.h"
 
 #define BATCH       64
 #define BATCHES_MAX 8    /* per wake-up and socket, so that no socket starves the others */
 #define DATAGRAM    4096 /* longer requests are truncated by the kernel and then dropped */
-#define RCVBUF      (4 << 20)
-#define PORTS       2
 
 struct listener {
 	uv_poll_t poll;
@@ -228,68 +226,13 @@ static void *run_worker(void *arg)
 	return NULL;
 }
 
-static const char *explain_bind(int error)
-{
-	switch (error) {
-	case EACCES:
-		return " (ports below 1024 take CAP_NET_BIND_SERVICE)";
-	case EADDRNOTAVAIL:
-		return " (no interface has this address)";
-	case EADDRINUSE:
-		return " (another director or IKE daemon runs here)";
-	default:
-		return "";
-	}
-}
-
-/* A descriptor or ERR_IO. Workers share their ports, but not with another program of this user. */
-static int open_socket(const struct logger *lg, const struct endpoint *local, bool is_shared)
-{
-	struct sockaddr_storage sa;
-	socklen_t sa_len = endpoint_to_sockaddr(local, &sa);
-	int fd = socket(sa.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	int on = 1, size = RCVBUF;
-	char text[ENDPOINT_TEXT_MAX];
-
-	if (fd < 0 ||
-	    (is_shared && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0) ||
-	    (sa.ss_family == AF_INET6 &&
-	     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) != 0) ||
-	    bind(fd, (const struct sockaddr *)&sa, sa_len) != 0) {
-		log_error(lg, LG_FRONT, "cannot listen on UDP %s: %s%s",
-			  endpoint_format(local, text), strerror(errno), explain_bind(errno));
-		if (fd >= 0)
-			close(fd);
-		return ERR_IO;
-	}
-	/* The privileged form first: the other is capped by net.core.rmem_max. */
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) != 0 &&
-	    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)) != 0)
-		log_debug(lg, LG_FRONT, "receive buffer stays at its default");
-	return fd;
-}
-
-int worker_check_ports(const struct front_conf *conf, const struct logger *lg)
-{
-	for (size_t i = 0; i < conf->n_addresses * PORTS; i++) {
-		const struct endpoint local = { conf->addresses[i / PORTS],
-						i % PORTS == 0 ? conf->port_ike : conf->port_natt };
-		int fd = open_socket(lg, &local, false);
-
-		if (fd < 0)
-			return fd;
-		close(fd);
-	}
-	return 0;
-}
-
 static int open_listener(struct worker *w, const struct endpoint *local, bool is_natt,
 			 const struct logger *lg)
 {
 	struct listener *l = &w->listeners[w->n_listeners];
 
 	*l = (struct listener){ .worker = w, .is_natt = is_natt };
-	l->fd = open_socket(lg, local, true);
+	l->fd = worker_open_socket(lg, local, true);
 	if (l->fd < 0)
 		return l->fd;
 	if (uv_poll_init(&w->loop, &l->poll, l->fd) != 0) {
@@ -303,7 +246,7 @@ static int open_listener(struct worker *w, const struct endpoint *local, bool is
 
 static int open_listeners(struct worker *w, const struct front_conf *conf, const struct logger *lg)
 {
-	w->listeners = calloc(conf->n_addresses * PORTS, sizeof(*w->listeners));
+	w->listeners = calloc(conf->n_addresses * WORKER_PORTS, sizeof(*w->listeners));
 	if (w->listeners == NULL)
 		return ERR_NO_MEMORY;
 	for (size_t i = 0; i < conf->n_addresses; i++) {
