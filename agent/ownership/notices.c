@@ -89,10 +89,17 @@ static void answer(struct ownership *o, uint64_t now_ms, struct owned *a,
 {
 	bool is_outdated = notice->epoch < a->hold_epoch ||
 			   (notice->epoch == a->hold_epoch && notice->number < o->number);
+	uint64_t bit = (uint64_t)1 << notice->number % 64;
 
-	if (!has_notices(a) || !is_outdated || now_ms < a->reply_ms)
+	if (!has_notices(a) || !is_outdated)
 		return;
-	a->reply_ms = now_ms + OWNERSHIP_REPLY_GAP_MS;
+	if (now_ms >= a->reply_ms) {
+		memset(a->replied, 0, sizeof(a->replied));
+		a->reply_ms = now_ms + OWNERSHIP_REPLY_GAP_MS;
+	}
+	if ((a->replied[notice->number / 64] & bit) != 0)
+		return;
+	a->replied[notice->number / 64] |= bit;
 	say(o, a, from);
 }
 

@@ -42,7 +42,7 @@
 #define OWNERSHIP_NOTICE_MS     1000  /* between claim notices of a held address */
 #define OWNERSHIP_RETRY_MS      1000  /* alone: an address that was refused is asked for again, */
 #define OWNERSHIP_RETRY_MAX_MS  30000 /* ever more rarely */
-#define OWNERSHIP_REPLY_GAP_MS  100   /* between answers to outdated notices for one address */
+#define OWNERSHIP_REPLY_GAP_MS  100   /* between answers to one member for one address */
 #define OWNERSHIP_DISK_RETRY_MS 1000
 #define OWNERSHIP_LAZY_MS       200 /* what nobody waits for is not written before */
 

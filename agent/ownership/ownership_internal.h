@@ -70,10 +70,11 @@ struct owned {
 	struct claim claim;
 	struct parting parting;
 
-	uint64_t held_ms;   /* when it began to be held under hold_epoch */
-	size_t notices;     /* sent since then */
-	uint64_t notice_ms; /* when the next is due, or NEVER */
-	uint64_t reply_ms;  /* outdated notices are not answered before */
+	uint64_t held_ms;    /* when it began to be held under hold_epoch */
+	size_t notices;      /* sent since then */
+	uint64_t notice_ms;  /* when the next is due, or NEVER */
+	uint64_t reply_ms;   /* until then no member's outdated notice is answered twice */
+	uint64_t replied[4]; /* to whom it was, by number, one bit each */
 
 	uint64_t retry_ms;     /* alone: it is not asked for before */
 	uint64_t retry_gap_ms; /* to the last refusal; 0: none */

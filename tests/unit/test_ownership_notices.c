@@ -158,8 +158,10 @@ static void test_older_is_answered(void **state)
 	script_hold(s, OTHER, 90);
 	script_notice(s, HOME, HIGHER, 99);
 	script_expect(s, "notice0 e100 to 192.0.2.16");
-	script_notice(s, HOME, LOWER, 99); /* at most one each 100 ms for an address */
+	script_notice(s, HOME, HIGHER, 98); /* at most one each 100 ms to each for an address */
 	script_expect(s, "");
+	script_notice(s, HOME, LOWER, 99);
+	script_expect(s, "notice0 e100 to 192.0.2.14");
 	script_notice(s, OTHER, LOWER, 89);
 	script_expect(s, "notice1 e90 to 192.0.2.14");
 	script_wait(s, OWNERSHIP_REPLY_GAP_MS - 1);
