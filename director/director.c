@@ -138,7 +138,8 @@ static void arm(struct director *d)
 		return;
 	}
 	uv_update_time(d->loop);
-	uv_timer_start(&d->timers[TIMER_EXPIRY], on_expiry, due > now ? due - now : 0, 0);
+	/* Never at once: libuv would run it again before it reads the sockets. */
+	uv_timer_start(&d->timers[TIMER_EXPIRY], on_expiry, due > now ? due - now : 1, 0);
 }
 
 static int64_t wall_s(void)

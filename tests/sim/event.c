@@ -148,6 +148,7 @@ static void clear_inbox(struct sim *s, struct proc *p)
 	}
 	p->last = NULL;
 	p->n_datagrams = 0;
+	p->n_turn = 0;
 }
 
 void proc_begin(struct sim *s, struct proc *p)
@@ -228,22 +229,47 @@ static void enqueue(struct sim *s, struct proc *p, struct event *e)
 	p->last = e;
 }
 
+static void drain_one(struct sim *s, struct proc *p)
+{
+	struct event *e = p->first;
+
+	p->first = e->next;
+	if (p->first == NULL)
+		p->last = NULL;
+	p->n_datagrams -= e->is_datagram ? 1 : 0;
+	p->n_turn -= p->n_turn > 0 ? 1 : 0;
+	e->run(s, e);
+	event_free(s, e);
+}
+
 /* What waited; it may end the process. */
 static void drain_inbox(struct sim *s, enum sim_target target, size_t host)
 {
 	struct proc *p = sim_proc(s, target, host);
 	uint32_t gen = p->gen;
 
-	while (p->first != NULL && p->gen == gen && sim_is_running(s, target, host)) {
-		struct event *e = p->first;
+	while (p->first != NULL && p->gen == gen && sim_is_running(s, target, host))
+		drain_one(s, p);
+}
 
-		p->first = e->next;
-		if (p->first == NULL)
-			p->last = NULL;
-		p->n_datagrams -= e->is_datagram ? 1 : 0;
-		e->run(s, e);
-		event_free(s, e);
-	}
+/*
+ * As in an event loop: timers before sockets, and each socket that was ready once before the next
+ * timers, however long the process waits for its disk meanwhile.
+ */
+static void run_director(struct sim *s)
+{
+	struct proc *p = &s->director.proc;
+	uint32_t gen = p->gen;
+
+	while (p->n_turn > 0 && p->gen == gen && sim_is_running(s, SIM_THE_DIRECTOR, SIM_DIRECTOR))
+		drain_one(s, p);
+	if (p->gen != gen || !sim_is_running(s, SIM_THE_DIRECTOR, SIM_DIRECTOR))
+		return;
+	director_wake(s);
+	p->n_turn = 0;
+	for (const struct event *e = p->first; e != NULL; e = e->next)
+		p->n_turn++;
+	drain_inbox(s, SIM_THE_DIRECTOR, SIM_DIRECTOR);
 }
 
 void proc_resume(struct sim *s, enum sim_target target, size_t host)
@@ -261,13 +287,14 @@ void proc_resume(struct sim *s, enum sim_target target, size_t host)
 		keeper_wake(s, host);
 		return;
 	}
+	if (target == SIM_THE_DIRECTOR) {
+		run_director(s);
+		return;
+	}
 	/* As in an event loop: timers before sockets. */
-	if (target == SIM_MAIN)
-		agent_wake(s, host);
-	else
-		director_wake(s);
+	agent_wake(s, host);
 	drain_inbox(s, target, host);
-	if (target == SIM_MAIN && p->is_alive)
+	if (p->is_alive)
 		agent_arm(s, host);
 }
 

@@ -53,6 +53,7 @@ struct proc {
 	uint32_t gen; /* of this life */
 	struct event *first, *last;
 	size_t n_datagrams;
+	size_t n_turn;       /* of the inbox, to be read before the next timers */
 	uint64_t armed_at;   /* real time; SIM_NEVER */
 	uint64_t stopped_at; /* real time */
 };
