@@ -42,6 +42,9 @@ void coord_set_owner(struct coord_address *a, size_t member, bool is_manual)
 
 void coord_orphan(struct coordinator *c, struct coord_address *a, bool is_silent, const char *why)
 {
+	/* Its owner let go by order: it is on its way to another. */
+	bool is_planned = a->state == ADDRESS_RELEASING && !is_silent;
+
 	if (a->state == ADDRESS_ORPHANED)
 		return;
 	if (a->state == ADDRESS_CLAIMING) {
@@ -63,7 +66,7 @@ void coord_orphan(struct coordinator *c, struct coord_address *a, bool is_silent
 	a->n_stale = a->n_late = 0;
 	a->retry_ms = 0;
 	coord_set_state(c, a, ADDRESS_ORPHANED, "%s", why);
-	coord_event(c, a->text, "orphaned", "%s", a->why);
+	coord_event(c, a->text, is_planned ? "released" : "orphaned", "%s", a->why);
 	if (!c->is_paused || !is_silent)
 		return;
 	a->wish.member = COORDINATOR_NONE;

@@ -61,6 +61,8 @@ static void test_failback(void **state)
 	assert_true(claim->epoch > release->epoch);
 	assert_int_equal(claim->from, successor);
 	assert_non_null(cluster_event("192.0.2.22", "moving home", "60000 ms"));
+	assert_non_null(cluster_event("192.0.2.22", "released", ""));
+	assert_null(cluster_event("192.0.2.22", "orphaned", "let go"));
 }
 
 /* The hold-down begins anew whenever it is not able to serve. */
