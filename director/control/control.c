@@ -11,7 +11,7 @@
 /* Lines about peers: enough for every day, and for the first of those that all come at once. */
 #define PEER_LOG_BURST       500
 #define PEER_LOG_INTERVAL_MS 10
-/* Events of agents that go into the history: likewise. */
+/* Events of one agent that go into the history: likewise. */
 #define EVENT_BURST          200
 #define EVENT_INTERVAL_MS    200
 
@@ -222,8 +222,9 @@ int control_new(uv_loop_t *loop, const struct director_conf *conf, struct regist
 	c->limit = (struct log_limit){ .burst = LOG_BURST, .interval_ms = LOG_INTERVAL_MS };
 	c->peer_limit =
 	    (struct log_limit){ .burst = PEER_LOG_BURST, .interval_ms = PEER_LOG_INTERVAL_MS };
-	c->event_limit =
-	    (struct log_limit){ .burst = EVENT_BURST, .interval_ms = EVENT_INTERVAL_MS };
+	for (size_t i = 0; i < PLACEMENT_MAX_MEMBERS; i++)
+		c->members[i].event_limit =
+		    (struct log_limit){ .burst = EVENT_BURST, .interval_ms = EVENT_INTERVAL_MS };
 	err = udp_open(loop, &conf->control, &(struct udp_options){ .pktinfo = true },
 		       control_take_datagram, c, &c->udp, why);
 	if (err != 0) {

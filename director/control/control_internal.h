@@ -31,6 +31,7 @@ struct control_member {
 	uint64_t boot_id; /* 0: gone has been said, or it was never here */
 	uint8_t key[HEARTBEAT_KEY_SIZE];
 	struct member_report report;
+	struct log_limit event_limit; /* one that has much to say silences no other */
 };
 
 struct control {
@@ -53,7 +54,6 @@ struct control {
 	uint64_t counters[CONTROL_COUNTER_COUNT];
 	struct log_limit limit;
 	struct log_limit peer_limit;
-	struct log_limit event_limit;
 	uint8_t out[FRAME_MAX];
 };
 

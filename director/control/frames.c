@@ -165,7 +165,8 @@ static void take_event(struct session *s, const struct msg_event *m)
 	struct control *c = s->control;
 	uint64_t suppressed;
 
-	if (!log_limit_is_allowed(&c->event_limit, control_now_ms(), &suppressed)) {
+	if (!log_limit_is_allowed(&c->members[s->member].event_limit, control_now_ms(),
+				  &suppressed)) {
 		c->counters[CONTROL_EVENT_DROPPED]++;
 		return;
 	}

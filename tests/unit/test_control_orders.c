@@ -11,7 +11,7 @@
 #include "common/control/frame.h"
 #include "common/control/heartbeat.h"
 #include "common/io/udp.h"
-#include "director/control/control.h"
+#include "director/control/control_internal.h"
 #include "tests/lib/testtls.h"
 
 /*
@@ -378,10 +378,11 @@ static void test_gone_as_a_frame(void **state)
 	assert_null(strstr(d.told, "gone"));
 }
 
-/* A member that has many reasons to complain does not fill the history. */
+/* A member that has many reasons to complain does not fill the history, nor silence others. */
 static void test_many_events(void **state)
 {
 	struct world d;
+	uint64_t suppressed, now;
 
 	(void)state;
 	start(&d);
@@ -393,6 +394,10 @@ static void test_many_events(void **state)
 	say(&d, "{\"type\":\"bye\",\"id\":2,\"reason\":\"x\",\"released\":[]}\n");
 	wait_received(&d, "\"ok\"");
 	assert_in_range(control_counter(d.control, CONTROL_EVENT_DROPPED), 50, 100);
+	now = control_now_ms();
+	for (int i = 0; i < 150; i++)
+		assert_true(
+		    log_limit_is_allowed(&d.control->members[1].event_limit, now, &suppressed));
 	stop(&d);
 }
 
