@@ -32,12 +32,9 @@ static bool is_anybodys_home(const struct registry *r, const struct ip *ip)
 	return false;
 }
 
-/*
- * Both files must say the same, or peers would be sent where nobody answers, and an address could
- * be taken over by one member that another does not know to be in the cluster.
- */
-static int check_addresses(const struct registry *r, const struct member *m,
-			   const struct msg_hello *hello, struct errtext *why)
+/* Both files must say the same of its home, or peers would be sent where nobody answers. */
+static int check_addresses(const struct member *m, const struct msg_hello *hello,
+			   struct errtext *why)
 {
 	char text[IP_TEXT_MAX];
 
@@ -56,15 +53,33 @@ static int check_addresses(const struct registry *r, const struct member *m,
 			errtext_set(why, "%s is among the addresses twice", text);
 			return ERR_CONFIG;
 		}
-		if (!is_anybodys_home(r, ip)) {
-			errtext_set(why,
-				    "%s is in agent.yaml of %s, but in director.yaml it is no "
-				    "member's home address",
-				    text, m->name);
-			return ERR_CONFIG;
-		}
 	}
 	return 0;
+}
+
+/*
+ * What is no member's home, as adopt lists go on naming a member that was taken out: nobody is
+ * ordered to take it.
+ */
+static void warn_of_others(struct session *s, const struct msg_hello *hello)
+{
+	struct control *c = s->control;
+	char text[IP_TEXT_MAX];
+	struct errtext why;
+
+	for (size_t i = 0; i < hello->n_addresses; i++) {
+		const struct ip *ip = &hello->addresses[i].address;
+
+		if (is_anybodys_home(c->registry, ip))
+			continue;
+		errtext_set(&why,
+			    "%s is in agent.yaml of %s, but in director.yaml it is no member's "
+			    "home address",
+			    ip_format(ip, text), hello->member);
+		log_warn(c->lg, LG_MEMBER, "ignored: %s", why.text);
+		CONTROL_TELL(c, event, s->member,
+			     &(struct msg_event){ .what = "address ignored", .why = why.text });
+	}
 }
 
 /* A file of the agent that was damaged, or worse. */
@@ -206,6 +221,7 @@ static void enter(struct session *s, const struct message *m)
 	CONTROL_TELL(c, hello, s->member, &m->hello, &mesh);
 	if (session_knows_tickets(s) && c->tickets.hello != NULL)
 		c->tickets.hello(c->tickets.ctx, s->member, m->hello.ring_ids, m->hello.n_ring_ids);
+	warn_of_others(s, &m->hello);
 	c->events.changed(c->events.ctx);
 }
 
@@ -223,7 +239,7 @@ static int judge(struct session *s, const struct message *m, const char **code, 
 		errtext_set(why, "not among the members in director.yaml");
 		return ERR_NOT_FOUND;
 	}
-	if (check_addresses(c->registry, registry_get(c->registry, s->member), &m->hello, why) != 0)
+	if (check_addresses(registry_get(c->registry, s->member), &m->hello, why) != 0)
 		return ERR_CONFIG;
 	if (check_epochs(c, &m->hello, why) != 0)
 		return ERR_VALUE;
