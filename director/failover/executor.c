@@ -138,16 +138,6 @@ static int load(struct executor *e, uint64_t now_s)
 	return err;
 }
 
-static void warn_of_limits(const struct executor *e)
-{
-	const struct director_conf *conf = e->res.conf;
-
-	if (conf->n_members == 2 && conf->n_witness == 0)
-		log_warn(e->res.lg, LG_MEMBER,
-			 "two members and no failover.witness in director.yaml: nobody can say "
-			 "whether a silent member is down, its addresses stay where they are");
-}
-
 int executor_new(const struct executor_resources *res, int64_t now_s,
 		 const struct executor_events *events, struct executor **out)
 {
@@ -172,7 +162,7 @@ int executor_new(const struct executor_resources *res, int64_t now_s,
 		executor_free(e);
 		return err;
 	}
-	warn_of_limits(e);
+	executor_warn_of_limits(e);
 	*out = e;
 	return 0;
 }
@@ -207,6 +197,7 @@ static void on_hello(void *ctx, size_t member, const struct msg_hello *hello,
 
 	coordinator_hello(e->coordinator, executor_now_ms(), member, hello->addresses,
 			  hello->n_addresses, hello->max_epoch, mesh);
+	executor_warn_of_no_link(e, member, hello);
 }
 
 static void on_heartbeat(void *ctx, size_t member)

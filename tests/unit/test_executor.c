@@ -26,6 +26,7 @@ struct world {
 	struct executor *executor;
 	struct control_events ev;
 	int n_served, n_changed;
+	bool is_route; /* addresses are, on no link */
 };
 
 static void on_served(void *ctx)
@@ -114,6 +115,7 @@ static void say_hello(struct world *d, const char *name, uint64_t held_epoch)
 	const struct endpoint mesh = { { IP_V4, { 192, 0, 2, 11 } }, 7401 };
 	struct msg_address addresses[2];
 	struct msg_hello hello = { .addresses = addresses, .n_addresses = 2 };
+	enum msg_claim_kind claim = d->is_route ? MSG_CLAIM_ROUTE : MSG_CLAIM_L2;
 	uint64_t now = uv_hrtime() / 1000000;
 	bool is_reboot;
 	size_t index;
@@ -121,7 +123,8 @@ static void say_hello(struct world *d, const char *name, uint64_t held_epoch)
 	assert_int_equal(registry_find(d->registry, name, &index), 0);
 	for (uint8_t i = 0; i < 2; i++) {
 		addresses[i] = (struct msg_address){ .address = { IP_V4, { 192, 0, 2, 21 + i } },
-						     .link = link };
+						     .link = d->is_route ? NULL : link,
+						     .claim = claim };
 		if (ip_is_equal(&addresses[i].address,
 				&registry_get(d->registry, index)->home[0]) &&
 		    held_epoch > 0) {
@@ -273,6 +276,27 @@ static void test_adoption(void **state)
 	stop(&d);
 }
 
+/* Once for each member, and only of two. */
+static void test_two_without_a_link(void **state)
+{
+	struct world d;
+
+	(void)state;
+	start(&d);
+	say_hello(&d, "m1", 0);
+	assert_int_equal(count_events(&d, "m1", "no failover"), 0);
+	d.is_route = true;
+	d.conf.n_members = 3;
+	say_hello(&d, "m1", 0);
+	assert_int_equal(count_events(&d, "m1", "no failover"), 0);
+	d.conf.n_members = 2;
+	say_hello(&d, "m1", 0);
+	say_hello(&d, "m1", 0);
+	assert_int_equal(count_events(&d, "m1", "no failover"), 1);
+	assert_int_equal(count_events(&d, "m2", "no failover"), 0);
+	stop(&d);
+}
+
 static void test_pause(void **state)
 {
 	struct world d;
@@ -345,10 +369,10 @@ static void test_expiry(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_first_claim),     cmocka_unit_test(test_clock_that_goes_back),
-		cmocka_unit_test(test_adoption),        cmocka_unit_test(test_pause),
-		cmocka_unit_test(test_move_is_refused), cmocka_unit_test(test_agent_events),
-		cmocka_unit_test(test_expiry),
+		cmocka_unit_test(test_first_claim),  cmocka_unit_test(test_clock_that_goes_back),
+		cmocka_unit_test(test_adoption),     cmocka_unit_test(test_two_without_a_link),
+		cmocka_unit_test(test_pause),        cmocka_unit_test(test_move_is_refused),
+		cmocka_unit_test(test_agent_events), cmocka_unit_test(test_expiry),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
