@@ -137,7 +137,8 @@ static int take_child(struct initiator *i, struct ike_sa *sa, const struct auth_
 static void finish(struct initiator *i, struct ike_sa *sa, uint64_t now_ms, const char *why)
 {
 	const struct kept *kept = kept_of(sa);
-	uint64_t replaces = attempt_of(sa)->replaces;
+	const struct attempt *a = attempt_of(sa);
+	uint64_t replaces = a->replaces, before = a->ticket != NULL ? a->ticket->spi : 0;
 
 	ike_sa_forget_setup(&i->core, sa);
 	sa->state_due_ms = NO_TIME;
@@ -150,7 +151,10 @@ static void finish(struct initiator *i, struct ike_sa *sa, uint64_t now_ms, cons
 		action_ticket(&i->core, sa, kept->ticket);
 	else if (kept != NULL && i->conf.want_ticket && !kept->is_denied)
 		task_add(&i->core, sa, TASK_TICKET, 0);
-	handover_done(i, replaces, now_ms);
+	if (replaces != 0)
+		handover_done(i, replaces, now_ms);
+	else if (before != 0)
+		resuming_done(i, sa, before, now_ms);
 }
 
 /* Authentic as the gateway is, we say that we want no more of it. */

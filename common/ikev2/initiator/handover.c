@@ -48,7 +48,7 @@ void handover_begin(struct initiator *i, struct ike_sa *sa, uint64_t now_ms,
 
 void handover_done(struct initiator *i, uint64_t replaces, uint64_t now_ms)
 {
-	const struct ike_sa *old = replaces != 0 ? ike_sa_find(&i->core, replaces) : NULL;
+	const struct ike_sa *old = ike_sa_find(&i->core, replaces);
 
 	if (old == NULL || kept_of(old) == NULL)
 		return;

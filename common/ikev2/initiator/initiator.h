@@ -94,7 +94,8 @@ MUST_USE int initiator_connect(struct initiator *i, uint64_t now_ms, const struc
  * who the ticket was given for by its gateway. *ticket is taken over, and wiped; nobody may use a
  * copy of it again. If the gateway refuses it, or does not answer for a few seconds, the initiator
  * goes on with IKE_SA_INIT at the same gateway by itself: whatever becomes of it, PEER_UP or
- * PEER_FAILED tells.
+ * PEER_FAILED tells. The IKE SA that it was given for, if it is still there, goes without a word at
+ * both ends when the new one is up: PEER_UP, then its PEER_DOWN with REASON_RESUMED.
  *
  * ERR_TIMEOUT: it has expired. ERR_MISMATCH: it is not for us, or not of that peer. ERR_VALUE:
  * there is none in it. ERR_NO_MEMORY, ERR_CRYPTO. Nothing was begun; only what has expired is

@@ -139,6 +139,9 @@ void resuming_fall_back(struct initiator *i, struct ike_sa *sa, uint64_t now_ms)
 /* IKE_SA_INIT at the same gateway, because of an authentic refusal: the caller ends the SA. */
 MUST_USE int resuming_begin_full(struct initiator *i, const struct ike_sa *sa, uint64_t now_ms);
 
+/* It is up: the one that the ticket was given for goes, if it was still there. */
+void resuming_done(struct initiator *i, const struct ike_sa *sa, uint64_t before, uint64_t now_ms);
+
 /* AUTH data, ours or the gateway's. */
 MUST_USE int resuming_auth(struct initiator *i, const struct ike_sa *sa, bool is_ours,
 			   struct bytes id_body, uint8_t *out);

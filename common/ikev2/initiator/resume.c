@@ -47,6 +47,15 @@ int resuming_auth(struct initiator *i, const struct ike_sa *sa, bool is_ours, st
 				   key_bytes(is_ours ? &sa->keys.pi : &sa->keys.pr), id_body, out);
 }
 
+/* RFC 5723, 4.3.2: the gateway has deleted it without a word; so do we. */
+void resuming_done(struct initiator *i, const struct ike_sa *sa, uint64_t before, uint64_t now_ms)
+{
+	struct ike_sa *old = ike_sa_find(&i->core, before);
+
+	if (old != NULL && old != sa && old->state == SA_ESTABLISHED && old->peer == sa->peer)
+		ike_sa_close(&i->core, old, now_ms, REASON_RESUMED);
+}
+
 /* ---- the ticket is given up ---- */
 
 void resuming_refused(struct initiator *i, struct ike_sa *sa, uint64_t now_ms)

@@ -10,7 +10,7 @@
  * may be copied, and holds nothing that points into itself. A ticket is used once, and never when
  * it has expired; whoever holds a copy forgets it when it is told that the ticket is gone.
  */
-#define RESUMPTION_TICKET_MAX 4096
+#define RESUMPTION_TICKET_MAX 2048
 
 struct resumption {
 	size_t ticket_len; /* 0: there is none */
