@@ -175,6 +175,7 @@ static void test_nobody_there(void **state)
 {
 	(void)state;
 	for (int with_rekey = 0; with_rekey < 2; with_rekey++) {
+		const struct ike_sa *attempt;
 		struct ike_pair p;
 
 		pair_start(&p, 4);
@@ -189,6 +190,11 @@ static void test_nobody_there(void **state)
 		if (with_rekey)
 			assert_true(pair_do(&p, INITIATOR, OP_REKEY_IKE));
 		pair_run(&p, 18000);
+		/* As if it had been sent on from there. */
+		attempt = ike_sa_find(&p.i->core, kept_of(sa_of(&p))->handover);
+		assert_non_null(attempt);
+		assert_int_equal(attempt_of(attempt)->trail.n, 1);
+		attempt_of(attempt)->trail.redirected_ms[attempt_of(attempt)->trail.n++] = p.now;
 		assert_int_equal(counter(&p, COUNT_TICKET_SILENCE), 1);
 		assert_int_equal(counter(&p, COUNT_HANDOVER_FAILED), 0);
 		assert_true(kept_of(sa_of(&p))->handover != 0);
@@ -199,6 +205,7 @@ static void test_nobody_there(void **state)
 		assert_int_equal(peer_of(&p)->n_failed, 0);
 		assert_int_equal(peer_of(&p)->n_down, 0);
 		assert_int_equal(kept_of(sa_of(&p))->handover, 0);
+		assert_int_equal(kept_of(sa_of(&p))->trail.n, 2);
 		/* And again, now that somebody is there. */
 		deafen(&p, "192.0.2.99");
 		send_away(&p, "192.0.2.22");
@@ -256,6 +263,7 @@ static void test_crashed(void **state)
 			assert_true(pair_do(&p, k == 1 ? INITIATOR : RESPONDER, OP_REKEY_IKE));
 			pair_run(&p, 20000);
 		}
+		assert_int_equal(kept_of(sa_of(&p))->token_len, k < 2 ? 32 : 0);
 		pair_replace_gateway(&p);
 		assert_true(initiator_probe(p.i, p.now, peer_of(&p)->peer.spi));
 		pair_run(&p, 1);
@@ -496,6 +504,7 @@ static void test_synced(void **state)
 	assert_true(s.is_answered);
 	assert_int_equal(s.answer.send, tx);
 	assert_int_equal(s.answer.recv, 10);
+	assert_int_equal(sa_of(&p)->last_response.len, 0);
 	assert_int_equal(s.n_again, 0);
 	/* The same again is played back; a higher one is another member. */
 	assert_false(sync_ids(&p, 10, 1, 12).is_answered);

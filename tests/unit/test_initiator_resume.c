@@ -132,6 +132,110 @@ static void test_denied(void **state)
 	pair_stop(&p);
 }
 
+/* A response of the gateway's, sealed with its keys. */
+static void answer(struct ike_pair *p, const struct ike_sa *sa, uint8_t exchange,
+		   const struct payload_writer *chain)
+{
+	static uint64_t iv = 1ull << 62;
+	uint8_t buf[1024];
+	struct wr w = wr_init(buf, sizeof(buf));
+	const struct ike_header h = { .spi_i = sa->spi_i,
+				      .spi_r = sa->spi_r,
+				      .version = IKE_VERSION,
+				      .exchange = exchange,
+				      .flags = IKE_FLAG_RESPONSE,
+				      .message_id = sa->tx_next - 1 };
+	struct path path = sa->path;
+	struct bytes inner, message;
+
+	assert_int_equal(wr_finish(chain->w, &inner), 0);
+	sk_seal(&w, p->crypto, sa->suite.encr, key_bytes(&sa->keys.er), iv++, &h, chain->first,
+		inner);
+	assert_int_equal(wr_finish(&w, &message), 0);
+	initiator_datagram(p->i, p->now, &path, message);
+}
+
+static void answer_auth(struct ike_pair *p, const struct ike_sa *sa, uint16_t with)
+{
+	const struct attempt *a = attempt_of(sa);
+	uint8_t buf[512], id_buf[64], data[PRF_MAX_SIZE];
+	struct wr w = wr_init(buf, sizeof(buf)), idw = wr_init(id_buf, sizeof(id_buf));
+	struct payload_writer chain = chain_open(&w);
+	struct auth_body auth = { AUTH_SHARED_KEY, { data, prf_size(sa->suite.prf->id) } };
+	struct bytes id;
+
+	id_encode(&idw, &p->gateway.id);
+	assert_int_equal(wr_finish(&idw, &id), 0);
+	assert_int_equal(auth_psk_compute(p->crypto, sa->suite.prf->id, p->gateway.psk,
+					  (struct bytes){ a->response.ptr, a->response.len },
+					  (struct bytes){ a->ni, sizeof(a->ni) },
+					  key_bytes(&sa->keys.pr), id, data),
+			 0);
+	payload_put(&chain, PAYLOAD_IDR, id);
+	payload_open(&chain, PAYLOAD_AUTH);
+	auth_encode(&w, &auth);
+	payload_close(&chain);
+	chain_put_notify(&chain, with, nothing);
+	answer(p, sa, EXCHANGE_IKE_AUTH, &chain);
+}
+
+/* RFC 5723, 4.1: TICKET_ACK is "ask later", once; and some give TICKET_OPAQUE. */
+static void test_later(void **state)
+{
+	static const uint8_t octets[] = "a ticket of somebody else's";
+	static const struct {
+		uint16_t in_auth, then;
+		int n_asked, n_tickets;
+	} all[] = {
+		{ NOTIFY_TICKET_ACK, NOTIFY_TICKET_OPAQUE, 1, 1 },
+		{ NOTIFY_TICKET_ACK, NOTIFY_TICKET_ACK, 1, 0 },
+		{ NOTIFY_TICKET_NACK, 0, 0, 0 },
+		{ NOTIFY_MOBIKE_SUPPORTED, 0, 0, 0 },
+	};
+
+	(void)state;
+	for (size_t k = 0; k < sizeof(all) / sizeof(all[0]); k++) {
+		struct ike_pair p;
+		struct ike_sa *sa;
+		int n;
+
+		start(&p, 17);
+		pair_open(&p);
+		pair_connect(&p);
+		pair_run(&p, 25);
+		p.link.loss_ppm = 1000000;
+		p.link.n = 0;
+		sa = p.i->core.by_spi;
+		assert_int_equal(sa->state, SA_AUTH_SENT);
+		answer_auth(&p, sa, all[k].in_auth);
+		n = peer_of(&p)->n_sent;
+		pair_run(&p, 1);
+		pair_run(&p, 10);
+		assert_int_equal(peer_of(&p)->n_up, 1);
+		assert_int_equal(peer_of(&p)->n_sent - n, all[k].n_asked);
+		if (all[k].then != 0) {
+			uint8_t buf[128];
+			struct wr w = wr_init(buf, sizeof(buf));
+			struct payload_writer chain = chain_open(&w);
+
+			chain_put_notify(&chain, all[k].then,
+					 all[k].then == NOTIFY_TICKET_OPAQUE
+					     ? (struct bytes){ octets, sizeof(octets) }
+					     : nothing);
+			answer(&p, sa, EXCHANGE_INFORMATIONAL, &chain);
+		}
+		pair_run(&p, 1);
+		pair_run(&p, 100);
+		assert_int_equal(peer_of(&p)->n_sent - n, all[k].n_asked);
+		assert_int_equal(peer_of(&p)->n_tickets, all[k].n_tickets);
+		if (all[k].n_tickets > 0) {
+			assert_int_equal(peer_of(&p)->ticket.ticket_len, sizeof(octets));
+			assert_true(peer_of(&p)->ticket.expires_ms > p.now + 3500000);
+		}
+		pair_stop(&p);
+	}
+}
+
 /* Deleted by either: its ticket is void, and the shell hears of it before. */
 static void test_deleted(void **state)
 {
@@ -504,14 +608,23 @@ static void test_redirected(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_asked_in_auth), cmocka_unit_test(test_not_asked),
-		cmocka_unit_test(test_rekeyed),       cmocka_unit_test(test_denied),
-		cmocka_unit_test(test_deleted),       cmocka_unit_test(test_resumed),
-		cmocka_unit_test(test_resumed_alive), cmocka_unit_test(test_what_may_be_shown),
-		cmocka_unit_test(test_refused),       cmocka_unit_test(test_refused_in_auth),
-		cmocka_unit_test(test_forged_nack),   cmocka_unit_test(test_other_exchange),
-		cmocka_unit_test(test_silence),       cmocka_unit_test(test_expires_meanwhile),
-		cmocka_unit_test(test_cookie),        cmocka_unit_test(test_redirected),
+		cmocka_unit_test(test_asked_in_auth),
+		cmocka_unit_test(test_not_asked),
+		cmocka_unit_test(test_rekeyed),
+		cmocka_unit_test(test_denied),
+		cmocka_unit_test(test_later),
+		cmocka_unit_test(test_deleted),
+		cmocka_unit_test(test_resumed),
+		cmocka_unit_test(test_resumed_alive),
+		cmocka_unit_test(test_what_may_be_shown),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_refused_in_auth),
+		cmocka_unit_test(test_forged_nack),
+		cmocka_unit_test(test_other_exchange),
+		cmocka_unit_test(test_silence),
+		cmocka_unit_test(test_expires_meanwhile),
+		cmocka_unit_test(test_cookie),
+		cmocka_unit_test(test_redirected),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
