@@ -338,7 +338,7 @@ void pair_take_action(struct ike_pair *p, enum pair_side side, const struct acti
 		break;
 	case ACTION_PEER_CHANGED:
 		e->n_changed++;
-		if (a->peer.old_spi != 0 && a->peer.old_spi != e->peer.spi)
+		if (a->peer.old_spi != 0 && a->peer.old_spi != e->peer.spi && e->n_up == 1)
 			fail_msg("a rekey of an IKE SA that was not there");
 		e->peer = a->peer;
 		break;
