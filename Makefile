@@ -67,7 +67,7 @@ LIB_DIRECTOR := $(OUT)/libdirector.a
 LIB_AGENT    := $(OUT)/libagent.a
 LIB_CLI      := $(OUT)/libcli.a
 
-PROGRAMS := $(OUT)/waypost-director $(OUT)/waypost-agent $(OUT)/clusteradm
+PROGRAMS := $(OUT)/waypost-director $(OUT)/waypost-agent $(OUT)/clusteradm $(OUT)/ikepeer
 UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
 UNIT     := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(UNIT_SRC))
 TOOL_SRC := $(sort $(wildcard tests/tools/*.c))
@@ -122,6 +122,7 @@ endef
 $(OUT)/waypost-director: $(OUT)/obj/director/main.o $(LIB_DIRECTOR) $(LIB_COMMON) ; $(link)
 $(OUT)/waypost-agent: $(OUT)/obj/agent/main.o $(LIB_AGENT) $(LIB_COMMON) ; $(link)
 $(OUT)/clusteradm: $(OUT)/obj/cli/main.o $(LIB_CLI) $(LIB_COMMON) ; $(link)
+$(OUT)/ikepeer: $(OUT)/obj/cli/ikepeer/main.o $(LIB_CLI) $(LIB_COMMON) ; $(link)
 
 ALL_LIBS := $(LIB_TEST) $(LIB_DIRECTOR) $(LIB_AGENT) $(LIB_CLI) $(LIB_COMMON)
 $(OUT)/unit/%: LIBS := -lcmocka

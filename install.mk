@@ -10,6 +10,6 @@ EXAMPLES := $(patsubst etc/%,%,$(sort $(wildcard etc/*.yaml etc/*/*.yaml)))
 install: programs
 	$(INSTALL) -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin
 	$(INSTALL) $(OUT)/waypost-director $(OUT)/waypost-agent $(DESTDIR)$(PREFIX)/sbin
-	$(INSTALL) $(OUT)/clusteradm $(DESTDIR)$(PREFIX)/bin
+	$(INSTALL) $(OUT)/clusteradm $(OUT)/ikepeer $(DESTDIR)$(PREFIX)/bin
 	set -e; for f in $(EXAMPLES); do \
 		$(INSTALL) -D -m 644 etc/$$f $(DESTDIR)$(PREFIX)/share/waypost/examples/$$f; done

@@ -36,4 +36,7 @@ require_command waypost-director.8 "$programs/waypost-director"
 require_command waypost-agent.8 "$programs/waypost-agent"
 require_command clusteradm.8 "$programs/clusteradm"
 require_command clusteradm.8 "$programs/clusteradm" pki
+require_command ikepeer.1 "$programs/ikepeer"
+require_command ikepeer.1 "$programs/ikepeer" up
+require_command ikepeer.1 "$programs/ikepeer" probe
 [ "$missing" = 0 ] && echo "the manual pages have every option"
