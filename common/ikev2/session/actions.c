@@ -26,8 +26,8 @@ static void queued_free(struct queued *q)
 {
 	if (q == NULL)
 		return;
-	if (q->action.type == ACTION_TICKET && q->owned != NULL)
-		wipe(q->owned, sizeof(struct resumption));
+	if (q->secret > 0)
+		wipe(q->owned, q->secret);
 	free(q->owned);
 	free(q);
 }
@@ -48,13 +48,27 @@ void action_send(struct ike_core *c, const struct path *path, struct bytes messa
 	count(c, COUNT_TX);
 }
 
+/* The keys are the action's own: what else the same call does may end the Child SA. */
 void action_child_add(struct ike_core *c, const struct child *child, bool is_inbound_only)
 {
-	struct queued *q = push(c, ACTION_CHILD_ADD);
-	const struct key *i2r = &child->keys.i2r, *r2i = &child->keys.r2i;
+	struct child_keys *keys = malloc(sizeof(*keys));
+	const struct key *i2r, *r2i;
+	struct queued *q;
 
-	if (q == NULL)
+	if (keys == NULL) {
+		count(c, COUNT_DROP_LIMIT);
 		return;
+	}
+	q = push(c, ACTION_CHILD_ADD);
+	if (q == NULL) {
+		free(keys);
+		return;
+	}
+	*keys = child->keys;
+	i2r = &keys->i2r;
+	r2i = &keys->r2i;
+	q->owned = (uint8_t *)keys;
+	q->secret = sizeof(*keys);
 	q->action.child_id = child->id;
 	q->action.connection = child->sa->peer->connection;
 	q->action.child = (struct esp_child){
@@ -62,7 +76,6 @@ void action_child_add(struct ike_core *c, const struct child *child, bool is_inb
 		.spi_in = child->spi_in,
 		.spi_out = child->spi_out,
 		.encr = child->suite.encr,
-		/* Views of the SA's copy: it stays until the result has come. */
 		.key_in = key_bytes(child->is_initiator ? r2i : i2r),
 		.key_out = key_bytes(child->is_initiator ? i2r : r2i),
 		.local = child->sa->path.local,
@@ -156,6 +169,7 @@ void action_ticket(struct ike_core *c, const struct ike_sa *sa, const struct res
 		return;
 	}
 	q->owned = (uint8_t *)copy;
+	q->secret = copy != NULL ? sizeof(*copy) : 0;
 	q->action.resumption = copy;
 	q->action.peer.ref = sa->ref;
 	q->action.peer.spi = sa->own_spi;

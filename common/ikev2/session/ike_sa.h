@@ -214,7 +214,8 @@ struct ike_sa {
 
 struct queued {
 	struct action action;
-	uint8_t *owned; /* the message of a SEND, or NULL */
+	uint8_t *owned; /* the message of a SEND, keys, a ticket, or NULL */
+	size_t secret;  /* so much of it is wiped */
 	struct queued *next;
 };
 
