@@ -283,6 +283,7 @@ static void test_two_without_a_link(void **state)
 
 	(void)state;
 	start(&d);
+	d.conf.n_members = 2;
 	say_hello(&d, "m1", 0);
 	assert_int_equal(count_events(&d, "m1", "no failover"), 0);
 	d.is_route = true;
