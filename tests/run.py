@@ -46,8 +46,9 @@ BUILDING = threading.Lock()
 INTEROP_TIMEOUT_S = 360
 FAILOVER_SECONDS = 120
 FAILOVER_SEEDS_MIN = 1000
-# The same seeds at each run, so that a failure means a change: new ones are for "make soak".
-FAILOVER_SEEDS_MOST = 10000
+# Seeds 1 to this one, of which each process has its part: the same at each run and on each machine,
+# so that a failure means a change. All were tried; new ones are for "make soak".
+FAILOVER_SEEDS_MOST = 40000
 TAIL_LINES = 30
 
 
@@ -200,8 +201,8 @@ def count_scenarios():
 def run_seeds(job):
     """As many drawn scenarios as fit into the time, one test for each process."""
     binary = SOURCE / "build" / "release" / "sim" / "failover"
-    fewest, most = (-(-count // JOBS) for count in (FAILOVER_SEEDS_MIN, FAILOVER_SEEDS_MOST))
-    seeds = f"{1 + job * 1000000}:{fewest}:{most}"
+    fewest, most = -(-FAILOVER_SEEDS_MIN // JOBS), FAILOVER_SEEDS_MOST // JOBS
+    seeds = f"{1 + job * most}:{fewest}:{most}"
     argv = [binary, "--seconds", FAILOVER_SECONDS, "--seeds", seeds]
     status, output = run_logged(f"failover-seeds-{job}", argv, FAILOVER_SECONDS + BINARY_TIMEOUT_S)
     print(tail(output))
