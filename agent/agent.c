@@ -199,6 +199,12 @@ static void on_address_lost(void *ctx, const struct ip *ip)
 
 	peer_feed_begin_many(a->peers);
 	shard_drop_local(a->shard, ip);
+}
+
+static void on_dropped(void *ctx)
+{
+	struct agent *a = ctx;
+
 	peer_feed_end_many(a->peers, a->uplink, shard_responder(a->shard));
 }
 
@@ -600,6 +606,7 @@ int agent_new(uv_loop_t *loop, const struct agent_resources *res, struct agent *
 		.child_up = on_child_up,
 		.child_down = on_child_down,
 		.peer = on_peer,
+		.dropped = on_dropped,
 		.lost = on_tun_lost,
 		.ctx = a,
 	};

@@ -95,8 +95,9 @@ void peer_feed_all(struct peer_feed *f, struct uplink *u, const struct responder
 
 void peer_feed_begin_many(struct peer_feed *f)
 {
+	if (!f->is_many)
+		f->n_many = 0;
 	f->is_many = true;
-	f->n_many = 0;
 }
 
 void peer_feed_end_many(struct peer_feed *f, struct uplink *u, const struct responder *r)

@@ -28,7 +28,7 @@ void peer_feed_one(struct peer_feed *f, struct uplink *u, enum action_type what,
 
 /*
  * Around what may end many peers at once: of more than a few the director is told by all that are
- * left, since a frame for each would be more than the connection holds.
+ * left, since a frame for each would be more than the connection holds. One end for all that began.
  */
 void peer_feed_begin_many(struct peer_feed *f);
 void peer_feed_end_many(struct peer_feed *f, struct uplink *u, const struct responder *r);

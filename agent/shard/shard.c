@@ -34,7 +34,8 @@ struct shard {
 	uv_timer_t trim;
 	int open_handles; /* timers and device that are not closed yet */
 	bool is_closing;
-	bool is_corked; /* the 4500 sockets collect what a batch from the device makes */
+	bool is_dropping; /* and dropped is to be told */
+	bool is_corked;   /* the 4500 sockets collect what a batch from the device makes */
 	struct shard_traffic traffic;
 	uint8_t inner[PACKET_MAX]; /* decrypted packet on its way to the device */
 	uint8_t outer[PACKET_MAX]; /* ESP packet or marked IKE message on its way to the peer */
@@ -176,12 +177,21 @@ static void drain(struct shard *s)
 	arm(s);
 }
 
+static void tell_dropped(struct shard *s)
+{
+	if (!s->is_dropping || responder_is_dropping(s->responder))
+		return;
+	s->is_dropping = false;
+	s->events.dropped(s->events.ctx);
+}
+
 static void on_expiry(uv_timer_t *timer)
 {
 	struct shard *s = timer->data;
 
 	responder_expire(s->responder, now_ms());
 	drain(s);
+	tell_dropped(s);
 }
 
 static void tell_usage(void *ctx, uint64_t id, const struct esp_stats *stats)
@@ -436,10 +446,16 @@ void shard_set_redirect(struct shard *s, const struct ip *local, const struct ip
 
 void shard_drop_local(struct shard *s, const struct ip *local)
 {
-	if (s->responder == NULL || s->is_closing)
+	if (s->is_closing)
 		return;
+	if (s->responder == NULL) {
+		s->events.dropped(s->events.ctx);
+		return;
+	}
+	s->is_dropping = true;
 	responder_drop_local(s->responder, now_ms(), local);
 	drain(s);
+	tell_dropped(s);
 }
 
 void shard_supersede(struct shard *s, uint64_t spi)

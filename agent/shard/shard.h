@@ -25,6 +25,8 @@ struct shard_events {
 	/* ACTION_PEER_*; reason is of PEER_DOWN. */
 	void (*peer)(void *ctx, enum action_type what, const struct peer_info *peer,
 		     enum ike_reason reason);
+	/* What shard_drop_local() began is done; perhaps before that returns. */
+	void (*dropped)(void *ctx);
 	/* The TUN device was deleted: the shard carries no traffic any more. */
 	void (*lost)(void *ctx);
 	void *ctx;

@@ -63,6 +63,19 @@ static void test_many_at_once(void **state)
 	assert_in_range(n_frames, 1, 300);
 	end_peers(f, 0);
 	assert_int_equal(n_frames, 0);
+	/* Two addresses that are lost at a time are told of together. */
+	n_frames = n_resets = 0;
+	for (int i = 0; i < 2; i++) {
+		peer_feed_begin_many(f);
+		for (int k = 0; k < 200; k++)
+			peer_feed_one(
+			    f, NULL, ACTION_PEER_DOWN,
+			    &(struct peer_info){ .identity = "p1", .connection = "sites" });
+	}
+	peer_feed_end_many(f, NULL, NULL);
+	assert_int_equal(n_resets, 1);
+	assert_in_range(n_frames, 1, 300);
+	n_entries = 0;
 	/* Outside of it each is told. */
 	peer_feed_one(f, NULL, ACTION_PEER_DOWN,
 		      &(struct peer_info){ .identity = "p1", .connection = "sites" });

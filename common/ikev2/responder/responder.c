@@ -186,6 +186,11 @@ void responder_drop_local(struct responder *r, uint64_t now_ms, const struct ip 
 	core_drop_local(&r->core, now_ms, local);
 }
 
+bool responder_is_dropping(const struct responder *r)
+{
+	return core_is_dropping(&r->core);
+}
+
 void responder_set_time(struct responder *r, uint64_t now_ms, uint64_t unix_s)
 {
 	r->wall_s = unix_s;

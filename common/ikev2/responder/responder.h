@@ -125,6 +125,8 @@ bool responder_supersede(struct responder *r, uint64_t now_ms, uint64_t spi);
  * which is due until none is left.
  */
 void responder_drop_local(struct responder *r, uint64_t now_ms, const struct ip *local);
+/* True while some are left. */
+bool responder_is_dropping(const struct responder *r);
 
 /*
  * What went through this child so far, to be told now and then, at least every few minutes: by it

@@ -81,6 +81,13 @@ static void drop_taken(struct ike_core *c, uint64_t now_ms)
 	}
 }
 
+bool core_is_dropping(const struct ike_core *c)
+{
+	const struct ike_sa *sa = first_due(c, 0);
+
+	return sa != NULL && sa->is_taken;
+}
+
 /* Of ten thousand: to mark them all and to close the first slice took 6 ms, to close all 200 ms. */
 void core_drop_local(struct ike_core *c, uint64_t now_ms, const struct ip *local)
 {

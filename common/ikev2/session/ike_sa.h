@@ -349,6 +349,7 @@ bool core_delete_ike(struct ike_core *c, uint64_t now_ms, uint64_t spi, enum ike
  */
 #define CORE_DROP_SLICE 128u
 void core_drop_local(struct ike_core *c, uint64_t now_ms, const struct ip *local);
+bool core_is_dropping(const struct ike_core *c);
 uint64_t core_next_expiry(const struct ike_core *c);
 void core_expire(struct ike_core *c, uint64_t now_ms);
 void core_each_peer(const struct ike_core *c,
