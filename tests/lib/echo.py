@@ -3,6 +3,9 @@
 
 ping(8) does not wait for the last answers: once it has one, it ends two round trips (or an interval)
 after its last request, whatever -W says. On a busy machine that makes losses where there are none.
+
+The first after a tunnel's set-up may be half a second late: the kernel delays its first proxied ARP
+answer (proxy_delay, 0.8 s at most), and the one who asks keeps what it sends until then.
 """
 
 import os
