@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "director/conf_check.h"
 
-#include "common/ticket/ring.h"
+#include "common/ikev2/ticket/ring.h"
 #include "director/conf.h"
 
 static void check_member_names(struct conf_check *check, const struct director_conf *conf)

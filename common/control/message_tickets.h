@@ -15,7 +15,7 @@
 
 /* A key of the cluster's ring. A use that this version does not know is ignored. */
 #define MSG_KEY_USE_NOTICE "notice" /* of what members send each other: common/mesh */
-#define MSG_KEY_USE_TICKET "ticket" /* of what peers resume with: common/ticket */
+#define MSG_KEY_USE_TICKET "ticket" /* of what peers resume with: common/ikev2/ticket */
 #define MSG_KEY_USE_QCD    "qcd"    /* of crash detection tokens of one member (RFC 6290) */
 struct msg_key {
 	const char *id;      /* a name */

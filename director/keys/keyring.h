@@ -5,7 +5,7 @@
 #include "common/base/errtext.h"
 #include "common/base/rng.h"
 #include "common/control/message.h"
-#include "common/ticket/ring.h"
+#include "common/ikev2/ticket/ring.h"
 #include "director/store/store_keys.h"
 
 /*

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "director/redirect/resume.h"
 
-#include "common/ticket/ticket.h"
+#include "common/ikev2/ticket/ticket.h"
 
 #define SKEW_S 60 /* members' clocks may be so far ahead */
 

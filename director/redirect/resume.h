@@ -3,7 +3,7 @@
 #define DIRECTOR_RESUME_H
 
 #include "common/crypto/crypto.h"
-#include "common/ticket/ring.h"
+#include "common/ikev2/ticket/ring.h"
 
 /*
  * Whether a peer that asks the director to resume (RFC 5723) can be redirected: it follows

@@ -5,7 +5,7 @@
 #include "common/ikev2/responder/responder.h"
 #include "common/ikev2/session/payloads.h"
 #include "common/ikev2/sk.h"
-#include "common/ticket/office.h"
+#include "common/ikev2/ticket/office.h"
 
 /*
  * What may be said to an initiator with an IKE SA, a ticket and a QCD token (RFC 5723, 6290, 5685,

@@ -4,7 +4,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
-#include "common/ticket/ticket.h"
+#include "common/ikev2/ticket/ticket.h"
 
 /*
  * Input: one octet of choices, then a ticket as a peer shows it. With the lowest bit set the rest

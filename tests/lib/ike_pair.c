@@ -9,7 +9,7 @@
 
 #include "common/ikev2/session/tasks.h"
 #include "common/ikev2/sk.h"
-#include "common/ticket/office.h"
+#include "common/ikev2/ticket/office.h"
 #include "tests/lib/ike_pair.h"
 
 #define PSK "correct horse battery"

@@ -7,7 +7,7 @@
 #include "common/ikev2/notify.h"
 #include "common/ikev2/payload.h"
 #include "common/ikev2/body.h"
-#include "common/ticket/ticket.h"
+#include "common/ikev2/ticket/ticket.h"
 
 /*
  * An IKEv2 initiator for tests: just enough to set up an IKE SA with a pre-shared key and one Child

@@ -11,7 +11,7 @@
 #include "common/ikev2/body.h"
 #include "common/ikev2/notify.h"
 #include "common/ikev2/payload.h"
-#include "common/ticket/ticket.h"
+#include "common/ikev2/ticket/ticket.h"
 #include "tests/lib/placement_table.h"
 #include "tests/lib/redirect_check.h"
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "common/ticket/ticket.h"
+#include "common/ikev2/ticket/ticket.h"
 
 #define NOW 1764072000u
 

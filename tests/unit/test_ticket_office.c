@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "common/ticket/office.h"
+#include "common/ikev2/ticket/office.h"
 
 #define NOW      1764072000u
 #define LIFETIME 3600u

@@ -5,7 +5,7 @@
 #include "common/ikev2/responder/policy.h"
 #include "common/ikev2/session/sa_info.h"
 #include "common/ikev2/session/session.h"
-#include "common/ticket/office.h"
+#include "common/ikev2/ticket/office.h"
 
 /*
  * DOC: the IKEv2 responder (RFC 7296) as a pure core.

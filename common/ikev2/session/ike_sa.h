@@ -11,7 +11,7 @@
 #include "common/ikev2/sa.h"
 #include "common/ikev2/session/sa_info.h"
 #include "common/ikev2/session/session.h"
-#include "common/ticket/ticket.h"
+#include "common/ikev2/ticket/ticket.h"
 
 /*
  * What the files of this folder share with the responder and the initiator, and nobody else sees:

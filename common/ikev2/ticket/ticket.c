@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "common/ticket/ticket.h"
+#include "common/ikev2/ticket/ticket.h"
 
 #include "common/wire/rd.h"
 #include "common/wire/wr.h"

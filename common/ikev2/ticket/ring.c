@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "common/ticket/ring.h"
+#include "common/ikev2/ticket/ring.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "common/ticket/used.h"
+#include "common/ikev2/ticket/used.h"
 
 #include <stdlib.h>
 

@@ -6,7 +6,7 @@
 #include "common/base/text.h"
 #include "common/crypto/suite.h"
 #include "common/ikev2/body.h"
-#include "common/ticket/ring.h"
+#include "common/ikev2/ticket/ring.h"
 
 /*
  * Tickets by value (RFC 5723, 6): all that a gateway of the cluster needs to resume an IKE SA that

@@ -2,7 +2,7 @@
 #ifndef TICKET_USED_H
 #define TICKET_USED_H
 
-#include "common/ticket/ticket.h"
+#include "common/ikev2/ticket/ticket.h"
 
 /*
  * The tickets that were used here and have not expired yet (RFC 5723, 4.3.2: a ticket is for one

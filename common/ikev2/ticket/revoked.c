@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "common/ticket/revoked.h"
+#include "common/ikev2/ticket/revoked.h"
 
 #include <stdlib.h>
 #include <strings.h>

@@ -2,8 +2,8 @@
 #ifndef TICKET_OFFICE_H
 #define TICKET_OFFICE_H
 
-#include "common/ticket/revoked.h"
-#include "common/ticket/used.h"
+#include "common/ikev2/ticket/revoked.h"
+#include "common/ikev2/ticket/used.h"
 
 /*
  * Where a member issues tickets and judges those that it is shown: ring, revocations and the used

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "common/ticket/office.h"
+#include "common/ikev2/ticket/office.h"
 
 #include <stdlib.h>
 

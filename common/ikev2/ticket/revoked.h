@@ -2,7 +2,7 @@
 #ifndef TICKET_REVOKED_H
 #define TICKET_REVOKED_H
 
-#include "common/ticket/ticket.h"
+#include "common/ikev2/ticket/ticket.h"
 
 /*
  * Tickets that were taken back by the operator: of an identity, of a connection, or all, that were
