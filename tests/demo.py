@@ -3,7 +3,8 @@
 """A whole cluster on one machine: a director, three members, two strongSwan peers, a host behind.
 
 Then two members die, one after the other: the power of the first is cut, the agent of the second is
-killed. A survivor answers for the address, and the peers come back through the director.
+killed. A survivor answers for the address, and the peers come back through the director. A third peer
+has a ticket: when the power of its member is cut, it resumes at another one without key exchange.
 
     make demo              shows it at work and takes it down
     make demo KEEP=1       leaves it running and says how to look around
@@ -18,14 +19,18 @@ import shutil
 import sys
 import traceback
 
-from lib import failover, layout, runs, timeline, tools
+from lib import failover, ikepeer, layout, runs, timeline, tools
 from lib.addrwatch import now_us
+from lib.capture import Capture
 from lib.pinger import Pinger
 from lib.topology import Topology, exit_on_signals
 from lib.wait import Stopwatch, wait_for
 from lib.waypost import Cluster, require_programs
 
 PEERS = (1, 2)
+TICKET_PEER = 3  # with ikepeer instead of strongSwan, which knows no tickets
+SHOWN = ("how", "gateway", "to", "reason", "local", "remote", "lifetime_s")  # of its events
+EXCHANGES = {34: "IKE_SA_INIT", 35: "IKE_AUTH", 37: "INFORMATIONAL", 38: "IKE_SESSION_RESUME"}
 PINGS = 3
 LISTED_DEADLINE_S = 10
 RESUMED_DEADLINE_S = 30  # a stock peer's dead peer detection and all that follows
@@ -76,12 +81,12 @@ def relative(path):
 
 
 def build_network(net):
-    layout.build(net, peers=len(PEERS))
+    layout.build(net, peers=len(PEERS) + 1)
     say(
         f"wan    192.0.2.0/24  router .1, director {layout.DIRECTOR_ADDRESS}, "
-        "members .11 .12 .13, peers .101 .102\n"
+        "members .11 .12 .13, peers .101 .102 .103\n"
         f"inside 10.1.0.0/24   members .11 .12 .13, host web {layout.WEB_ADDRESS}; "
-        "peers' inner addresses .201 .202\n"
+        "peers' inner addresses .201 .202 .203\n"
         f"Each host is a network namespace: {', '.join(h.netns for h in net.hosts.values())}"
     )
 
@@ -229,6 +234,75 @@ def bring_back(cluster, watching, victim, how):
     watching.wait_answerer(address, victim)
 
 
+# ---- a ticket -----------------------------------------------------------------------
+
+
+def show_new_events(peer, count):
+    """What ikepeer has said since so many events."""
+    for event in peer.events()[count:]:
+        words = [f"{key} {event[key]}" for key in SHOWN if event.get(key)]
+        say(f"ikepeer: {event['event']:<12} {', '.join(words)}")
+
+
+def get_ticket(cluster):
+    """A peer that asks for a ticket; with its member."""
+    identity = layout.peer_identity(TICKET_PEER)
+    peer = ikepeer.start_peer(cluster.net, TICKET_PEER, cluster.psk(identity), "--dpd", "1")
+    up = peer.wait_event("established")
+    peer.wait_event("ticket")
+    show_new_events(peer, 0)
+    return peer, layout.member_of_home(up["gateway"].rpartition(":")[0])
+
+
+def show_exchanges(capture):
+    """What went over the wire, as far as it is readable."""
+    seen = []
+    for packet in capture.packets():
+        message = packet.ike()
+        if message and len(message) > 28:
+            seen.append((packet.src, packet.dst, EXCHANGES.get(message[18], message[18])))
+    for source, target, exchange in dict.fromkeys(seen):
+        say(f"{source:>12} -> {target:<12} {exchange}")
+    return {exchange for _, _, exchange in seen}
+
+
+def resume_elsewhere(cluster, peer, victim):
+    hosts, inner = cluster.net.hosts, layout.inner_address(TICKET_PEER)
+    path = hosts[f"p{TICKET_PEER}"].folder / "resume.pcap"
+    before = len(peer.events())
+    with Pinger(hosts[f"p{TICKET_PEER}"], layout.WEB_ADDRESS, inner) as out, Pinger(
+        hosts["web"], inner, layout.WEB_ADDRESS
+    ) as back, Capture(hosts[f"p{TICKET_PEER}"], "eth0", path, "udp") as capture:
+        for pinger in (out, back):
+            pinger.wait_answer(0, RESUMED_DEADLINE_S)
+        died = cluster.cut_power(victim)
+        up = peer.wait_event("established", 2, RESUMED_DEADLINE_S)
+        for pinger in (out, back):
+            resumed = pinger.wait_answer(died + PASSED_ON_US, RESUMED_DEADLINE_S)
+            say(f"{pinger.text:<44} answered again after {(resumed - died) / 1000:.0f} ms")
+        show_new_events(peer, before)
+        say("on the wire, each once:")
+        exchanges = show_exchanges(capture)
+    member = layout.member_of_home(up["gateway"].rpartition(":")[0])
+    require(up["how"] == "resumed" and member not in (None, victim), f"the peer's last word: {up}")
+    require("IKE_SA_INIT" not in exchanges, "there was a key exchange")
+    say(f"the ticket of {victim} was good at {member}: no IKE_SA_INIT, so no key exchange")
+
+
+def run_resumption(cluster, steps):
+    with steps("A peer that asks for a ticket (RFC 5723): ikepeer, as strongSwan knows none"):
+        peer, victim = get_ticket(cluster)
+    with steps(f"The power of {victim} is cut, and p{TICKET_PEER} takes its ticket elsewhere"):
+        resume_elsewhere(cluster, peer, victim)
+    with steps(f"{victim} comes back"):
+        cluster.restore_power(victim)
+        cluster.wait_back(victim)
+        cluster.adm("address", "move", layout.home_address(victim), "home")
+        cluster.wait_home()
+        peer.stop()
+        say("and everything is where it belongs")
+
+
 def show_addresses(cluster, after):
     say("$ clusteradm addresses")
     say("  " + cluster.adm("addresses").rstrip("\n").replace("\n", "\n  "))
@@ -273,6 +347,7 @@ def run_steps(net, steps):
     with steps("What the operator sees"):
         show_operator_view(cluster)
     run_failures(cluster, peers, steps)
+    run_resumption(cluster, steps)
     return cluster, peers
 
 
