@@ -268,6 +268,7 @@ static void test_batch(void **state)
 		peer_batch_add(b, &peer, 1000);
 	}
 	rest = peer_batch_rest(b, &n);
+	assert_non_null(rest);
 	assert_int_equal(n, 3); /* there is no room for the fourth */
 	peer_batch_skip(b, 1);
 	peer_batch_drop(b, 1); /* told already */
