@@ -2,6 +2,7 @@
 """Wrong command lines and configurations: status 2, what is wrong and where, nothing left."""
 
 import os
+import re
 
 import pytest
 
@@ -117,23 +118,23 @@ SEVERAL = both(
 DIRECTOR = {
     "several": (
         SEVERAL,
-        r"director\.yaml:26:12: 'workers' must be a whole number, not '-1'",
-        r":38:11: 'policy' must be sticky or least-load, not 'most-load'",
-        r":39:17: 'bounded-load' must be a number",
+        r"director\.yaml:{workers: -1}:12: 'workers' must be a whole number, not '-1'",
+        r":{policy: most-load}:11: 'policy' must be sticky or least-load, not 'most-load'",
+        r":{bounded-load: yes}:17: 'bounded-load' must be a number",
         r":\d+:1: unknown key 'timerz', did you mean 'timers'\?",
     ),
     "family": (
         replace("ike: [192.0.2.10]", 'ike: [192.0.2.10, "2001:db8::10"]'),
-        r":14:21: no member has an IPv6 home address",
+        r":{ike: [192}:21: no member has an IPv6 home address",
     ),
-    "any": (replace("ike: [192.0.2.10]", "ike: [0.0.0.0]"), r":14:9: entry 1 of 'ike' must be"),
+    "any": (replace("ike: [192.0.2.10]", "ike: [0.0.0.0]"), r":{ike: [0}:9: entry 1 of 'ike' must be"),
     "own home": (replace("192.0.2.21", "192.0.2.10"), r"192\.0\.2\.10 is an address of the dir"),
     "home twice": (replace("192.0.2.22", "192.0.2.21"), r"is already a home address of 'm1'"),
     "member twice": (replace("name: m2,", "name: m1,"), r"there is already a member 'm1'"),
     "pin": (replace("member: m2}", "member: m7}"), r"there is no member 'm7'"),
     "no members": (lambda text: text[: text.index("members:")], r"'members' is missing"),
-    "type": (replace("cluster: demo", "cluster: [demo]"), r":9:10: 'cluster' must be .*not a list"),
-    "port": (replace("192.0.2.10:7400", "192.0.2.10:74000"), r":16:12: 'control' must be"),
+    "type": (replace("cluster: demo", "cluster: [demo]"), r":{cluster: [demo}:10: 'cluster' must be .*not a list"),
+    "port": (replace("192.0.2.10:7400", "192.0.2.10:74000"), r":{control: 192}:12: 'control' must be"),
     "run-as": (lambda text: text + "run-as: nosuchuser\n", r"there is no user 'nosuchuser'"),
     "root": (lambda text: text + "run-as: root\n", r"'root' is root: give a user without"),
     "name": (replace("name: d1", "name: d2"), r"of waypost:director:d1, not of .*:d2"),
@@ -146,15 +147,15 @@ AGENT = {
             replace("- aes256gcm16-prfsha256-x25519", "- rot13-x25519"),
             replace("capacity:", "capacty:"),
         ),
-        r"agent\.yaml:32:46: 'claim' must be l2, none, route or hook, not 'l3'",
-        r":64:8: 'mtu' must be from 576 to 9000 octets, not 14",
-        r":70:7: entry 1 of 'proposals' names the unknown algorithm 'rot13'",
-        r":58:1: unknown key 'capacty', did you mean 'capacity'\?",
+        r"agent\.yaml:{claim: l3}:46: 'claim' must be l2, none, route or hook, not 'l3'",
+        r":{mtu: 14}:8: 'mtu' must be from 576 to 9000 octets, not 14",
+        r":{- rot13}:7: entry 1 of 'proposals' names the unknown algorithm 'rot13'",
+        r":{capacty:}:1: unknown key 'capacty', did you mean 'capacity'\?",
     ),
     "kernel": (replace("type: tun", "type: kernel"), r"only 'tun' is available so far"),
     "family": (
         replace("local-ts: [10.1.0.0/25]", 'local-ts: ["2001:db8::/64"]'),
-        r":87:17: there is no IPv4 in local-ts",
+        r":{remote-ts: [10.1.0.128}:17: there is no IPv4 in local-ts",
     ),
     "no link": (replace("link: eth0, ", ""), r"'link' is missing: 'claim: l2' needs it"),
     "link": (replace("link: eth0,", "link: ../eth0,"), r"'link' must be the name of a network int"),
@@ -166,6 +167,18 @@ AGENT = {
     "member": (replace("member: m1 ", "member: m2 "), r"of waypost:member:m1, not of .*:m2"),
     "no peers": (replace("peers.yaml", "nopeers.yaml"), r"nopeers\.yaml: cannot be read: No such"),
 }
+
+
+def located(pattern, text):
+    """A pattern in which {TEXT} stands for the number of the line of the file that has it."""
+
+    def line(match):
+        assert text.count(match[1]) >= 1, f"{match[1]!r} is not in the file"
+        return str(text[: text.index(match[1])].count("\n") + 1)
+
+    return re.sub(r"\{([^}]+)\}", line, pattern)
+
+
 VALUES = [("director", *case) for case in DIRECTOR.items()] + [
     ("m1", *case) for case in AGENT.items()
 ]
@@ -174,8 +187,9 @@ VALUES = [("director", *case) for case in DIRECTOR.items()] + [
 @pytest.mark.parametrize("host, name, case", VALUES, ids=[f"{v[0]}-{v[1]}" for v in VALUES])
 def test_wrong_value(world, host, name, case):
     change, *patterns = case
-    with world.edited(host, change):
-        world.assert_refused(host, world.run(host), USAGE, *patterns)
+    with world.edited(host, change) as path:
+        said = [located(pattern, path.read_text()) for pattern in patterns]
+        world.assert_refused(host, world.run(host), USAGE, *said)
 
 
 # ---- files that a configuration names ------------------------------------------

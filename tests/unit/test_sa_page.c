@@ -64,10 +64,48 @@ static void send_one(struct esp_set *set, uint64_t now_ms)
 			 ESP_OK);
 }
 
+static void check_ike(const struct ike_pair *p, const struct msg_sa *sa)
+{
+	assert_int_equal(sa->spi, p->end[RESPONDER].peer.spi);
+	assert_int_equal(sa->peer_spi, p->end[INITIATOR].peer.spi);
+	assert_string_equal(sa->state, "established");
+	assert_int_equal(sa->version, 2);
+	assert_string_equal(sa->local_id, "gw.example");
+	assert_string_equal(sa->remote_id, "alice.example");
+	assert_string_equal(sa->connection, "sites");
+	assert_string_equal(sa->ike, "aes256gcm16-prfsha256-x25519");
+	assert_in_range(sa->established_ms, 5000, p->now + 5000);
+	assert_in_range(sa->heard_ms, 5000, p->now + 5000);
+	assert_in_range(sa->rekey_ms, 890000, 1000000);
+	assert_in_range(sa->ends_ms, 1050000, 1100000);
+	assert_null(sa->why);
+	assert_int_equal(sa->rekeyed_ms, 0);
+	assert_true(sa->nat_forced);
+	assert_int_equal(sa->child_count, 1);
+	assert_int_equal(sa->n_children, 1);
+}
+
+static void check_child(const struct ike_pair *p, const struct msg_child_sa *child)
+{
+	assert_string_equal(child->state, "installed");
+	assert_int_equal(strtoul(child->spi_in, NULL, 16), p->end[RESPONDER].children[0].spi_in);
+	assert_int_equal(strtoul(child->spi_out, NULL, 16), p->end[RESPONDER].children[0].spi_out);
+	assert_string_equal(child->esp, "aes256gcm16");
+	assert_in_range(child->installed_ms, 5000, p->now + 5000);
+	assert_int_equal(child->packets_out, 1);
+	assert_int_equal(child->octets_out, 20);
+	assert_int_equal(child->used_out_ms, 5000);
+	assert_int_equal(child->packets_in, 0);
+	assert_int_equal(child->used_in_ms, 0);
+	assert_in_range(child->rekey_ms, 440000, 500000);
+	assert_int_equal(child->n_local, 1);
+	assert_string_equal(child->local[0], "10.1.0.0/25");
+	assert_string_equal(child->remote[0], "10.1.0.201/32");
+}
+
 static void test_an_sa(void **state)
 {
 	const struct msg_sas query = { .limit = 32 };
-	const struct msg_child_sa *child;
 	const struct msg_sa *sa;
 	struct ike_pair p;
 	struct esp_set *set;
@@ -86,38 +124,8 @@ static void test_an_sa(void **state)
 	assert_int_equal(sa_page_part(page)->n_entries, 1);
 	assert_int_equal(sa_page_part(page)->next, 0);
 	sa = sa_page_part(page)->entries;
-	assert_int_equal(sa->spi, p.end[RESPONDER].peer.spi);
-	assert_int_equal(sa->peer_spi, p.end[INITIATOR].peer.spi);
-	assert_string_equal(sa->state, "established");
-	assert_int_equal(sa->version, 2);
-	assert_string_equal(sa->local_id, "gw.example");
-	assert_string_equal(sa->remote_id, "alice.example");
-	assert_string_equal(sa->connection, "sites");
-	assert_string_equal(sa->ike, "aes256gcm16-prfsha256-x25519");
-	assert_in_range(sa->established_ms, 5000, p.now + 5000);
-	assert_in_range(sa->heard_ms, 5000, p.now + 5000);
-	assert_in_range(sa->rekey_ms, 890000, 1000000);
-	assert_in_range(sa->ends_ms, 1050000, 1100000);
-	assert_null(sa->why);
-	assert_int_equal(sa->rekeyed_ms, 0);
-	assert_true(sa->nat_forced);
-	assert_int_equal(sa->child_count, 1);
-	assert_int_equal(sa->n_children, 1);
-	child = sa->children;
-	assert_string_equal(child->state, "installed");
-	assert_int_equal(strtoul(child->spi_in, NULL, 16), p.end[RESPONDER].children[0].spi_in);
-	assert_int_equal(strtoul(child->spi_out, NULL, 16), p.end[RESPONDER].children[0].spi_out);
-	assert_string_equal(child->esp, "aes256gcm16");
-	assert_in_range(child->installed_ms, 5000, p.now + 5000);
-	assert_int_equal(child->packets_out, 1);
-	assert_int_equal(child->octets_out, 20);
-	assert_int_equal(child->used_out_ms, 5000);
-	assert_int_equal(child->packets_in, 0);
-	assert_int_equal(child->used_in_ms, 0);
-	assert_in_range(child->rekey_ms, 440000, 500000);
-	assert_int_equal(child->n_local, 1);
-	assert_string_equal(child->local[0], "10.1.0.0/25");
-	assert_string_equal(child->remote[0], "10.1.0.201/32");
+	check_ike(&p, sa);
+	check_child(&p, sa->children);
 	expect_sendable(page);
 	sa_page_free(page);
 
