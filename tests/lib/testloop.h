@@ -6,11 +6,11 @@
 
 #include <uv.h>
 
-/* Runs the loop until is_done(ctx) is true: no sleeps. Returns false after ten seconds. */
+/* Runs the loop until is_done(ctx) is true: no sleeps. Returns false after a minute. */
 bool testloop_run_until(uv_loop_t *loop, bool (*is_done)(void *ctx), void *ctx);
 
-/* Runs the loop until nothing is left in it and closes it; false if something stays for ten
- * seconds: a handle that nobody closed. */
+/* Runs the loop until nothing is left in it and closes it; false if something stays for a
+ * minute: a handle that nobody closed. */
 bool testloop_finish(uv_loop_t *loop);
 
 /* A connected TCP socket of its own kind: sends text, then says nothing and reads nothing. */
