@@ -25,6 +25,8 @@ DRIVE = ROOT / os.environ.get("WAYPOST_BUILD", "build/release") / "tools" / "kee
 HOME = "192.0.2.21"
 HOME6 = "2001:db8::21"
 PROTOCOL = 87
+# Within it the keeper has taken away what it drops; no lifetime (three seconds) has ended by then.
+GONE_S = 2.5
 SO_TIMESTAMPNS = 35  # when the kernel saw the frame
 
 number = itertools.count()

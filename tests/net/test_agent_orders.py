@@ -137,11 +137,9 @@ def test_last_words(start):
 
     claim(sessions["m1"], M1, 10)
     cluster.expect_dead.add("m1")
-    watch = Stopwatch()
     os.kill(cluster.agents["m1"].main_pid(), signal.SIGKILL)
     gone = director.next_datagram("gone")
     assert (gone["member"], gone["boot_id"]) == ("m1", sessions["m1"].hello["boot_id"])
-    assert watch() < 1
     assert not holds(cluster, "m1", M1)
 
 

@@ -15,7 +15,7 @@ import time
 import pytest
 
 from lib import keepernet
-from lib.keepernet import HOME, HOME6, arp, wait_until
+from lib.keepernet import GONE_S, HOME, HOME6, arp, wait_until
 
 ERR_VALUE, ERR_LIMIT, ERR_NOT_FOUND, ERR_EXISTS = -3, -7, -14, -15
 
@@ -84,6 +84,7 @@ def test_other_user(start, net):
     assert net[0].proxies() == {"10.1.0.201"}
 
 
+@pytest.mark.alone
 def test_address_is_probed_added_announced_and_renewed(start, watch, net):
     member, neighbour = net
     drive = start()
@@ -270,7 +271,7 @@ def test_claim_route(start, watch, net, index, ip, family, via):
     assert not [f for _, f in frames.frames if ip in arp(f)]  # neither probed nor announced
 
     drive.signal(signal.SIGKILL, drive.main)
-    wait_until("gone", lambda: member.address(ip) is None, 1)
+    wait_until("gone", lambda: member.address(ip) is None, GONE_S)
     assert ip not in member.ip(family, "route", "show", "table", "all")
     assert "0 received" in neighbour.run("ping", family, "-c1", "-W1", ip, check=False)
 
@@ -437,9 +438,9 @@ def test_main_is_killed(start, net):
     drive = start()
     is_gone = hold_everything(drive, net[0])
     drive.signal(signal.SIGKILL, drive.main)
-    took = wait_until("all gone", is_gone, 1)
+    took = wait_until("all gone", is_gone, GONE_S)
     drive.expect_log("removing all addresses and routes: main has ended")
-    wait_until("keeper ended", lambda: not drive.is_keeper_alive(), 1)
+    wait_until("keeper ended", lambda: not drive.is_keeper_alive(), GONE_S)
     print(f"gone {took * 1000:.0f} ms after SIGKILL of main")
 
 
@@ -447,7 +448,7 @@ def test_main_ends(start, net):
     drive = start()
     is_gone = hold_everything(drive, net[0])
     drive.send("quit")
-    wait_until("all gone", is_gone, 1)
+    wait_until("all gone", is_gone, GONE_S)
     assert drive.process.wait(2) == 0
 
 
@@ -455,8 +456,8 @@ def test_main_hangs(start, net):
     drive = start()
     is_gone = hold_everything(drive, net[0])
     drive.signal(signal.SIGSTOP, drive.main)
-    took = wait_until("all gone", is_gone, 1)
-    drive.expect_log("main has been silent for 2[0-9][0-9] ms")
+    took = wait_until("all gone", is_gone, GONE_S)
+    drive.expect_log("main has been silent for ([2-9][0-9]{2}|[0-9]{4}) ms")
     drive.signal(signal.SIGCONT, drive.main)
     drive.expect("death the keeper has ended")
     assert drive.process.wait(2) == 3
@@ -473,7 +474,7 @@ def test_log_that_nobody_reads(start, net):
     drive = start(log=writer)
     is_gone = hold_everything(drive, net[0])
     drive.signal(signal.SIGKILL, drive.main)
-    wait_until("all gone", is_gone, 1)
+    wait_until("all gone", is_gone, GONE_S)
     os.close(reader)
     os.close(writer)
 
@@ -482,7 +483,7 @@ def test_main_talks_nonsense(start, net):
     drive = start()
     is_gone = hold_everything(drive, net[0])
     drive.send("raw")
-    wait_until("all gone", is_gone, 1)
+    wait_until("all gone", is_gone, GONE_S)
     drive.expect("death the keeper has ended")
     drive.expect_log("4 octets that are no request")
 
@@ -528,7 +529,7 @@ def test_keeper_is_killed(start, net):
     drive = start()
     drive.ok("add 0")
     drive.signal(signal.SIGKILL, drive.keeper)
-    drive.expect("death the keeper has ended", 1)
+    drive.expect("death the keeper has ended")
     wait_until("address expired", lambda: not member.address(HOME), 5)
 
 
@@ -550,7 +551,7 @@ def test_suspended_host(start, net):
     time.sleep(2)
     assert member.address(HOME), "the lifetime is to be longer than this"
     drive.signal(signal.SIGCONT, drive.keeper, drive.main)
-    drive.expect("dropped nothing ran here for 2[0-9]{3} ms", 1)
+    drive.expect("dropped nothing ran here for [23][0-9]{3} ms")
     assert is_gone()
     drive.ok("add 0")
     drive.ok("route-add 0 10.1.0.201/32 1")
@@ -569,6 +570,6 @@ def test_many_routes(start, net):
     wait_until("5000 answers", lambda: answers() == 5000, 20)
     assert len(member.routes()) == 5000
     drive.signal(signal.SIGKILL, drive.main)
-    wait_until("address gone", lambda: not member.address(HOME), 1)
+    wait_until("address gone", lambda: not member.address(HOME), GONE_S)
     took = wait_until("routes gone", lambda: not member.routes(), 2)
     print(f"5000 routes gone {took * 1000:.0f} ms after the address")

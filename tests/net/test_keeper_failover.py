@@ -14,7 +14,7 @@ import time
 import pytest
 
 from lib import keepernet
-from lib.keepernet import HOME, HOME6, arp, wait_until
+from lib.keepernet import GONE_S, HOME, HOME6, arp, wait_until
 from lib.netns import open_socket
 
 ERR_NOT_FOUND, ERR_UNSUPPORTED, ERR_IO, ERR_TIMEOUT = -14, -18, -19, -22
@@ -194,9 +194,9 @@ def test_no_next_hop_answers(start, watch, net, index, ip):
         for want, (got, _) in zip((0, 0.1, 0.2), asked):
             assert want - 0.02 <= got - asked[0][0] < want + 0.1
     drive.send(f"add {index} 8")
-    wait_until("again", lambda: member.address(ip), 1)
+    wait_until("again", lambda: member.address(ip), GONE_S)
     drive.signal(signal.SIGKILL, drive.main)
-    wait_until("gone", lambda: not member.address(ip), 1)
+    wait_until("gone", lambda: not member.address(ip), GONE_S)
 
 
 def test_frozen_arp_entry_is_no_way_back(start, net):
@@ -337,7 +337,7 @@ def test_source_fence_stays_when_main_hangs(start, watch, sender, net):
     drive.ok("add 1")
     sender()
     drive.signal(signal.SIGSTOP, drive.main)
-    wait_until("keeper ended", lambda: not drive.is_keeper_alive(), 1)
+    wait_until("keeper ended", lambda: not drive.is_keeper_alive(), GONE_S)
     assert not member.address(HOME6)
     assert tables(member) == ["ip waypost", "ip6 waypost"]
     assert count_sent(watch, 0.3) == 0
@@ -352,7 +352,7 @@ def test_no_fence_stays_when_main_has_ended(start, net, how):
         drive.send("quit")
     else:
         drive.signal(signal.SIGKILL, drive.main)
-    wait_until("no tables", lambda: not tables(member), 1)
+    wait_until("no tables", lambda: not tables(member), GONE_S)
 
 
 def test_flushed_fences_come_back(start, net):
@@ -480,7 +480,7 @@ def test_keeper_works_on_while_the_hook_runs(start, net, hook):
     drive.send("add 2 7")
     begun = time.monotonic()
     while time.monotonic() - begun < 3.5:
-        assert member.address(HOME) and (time.monotonic() - begun < 0.2 or member.address(HOOKED))
+        assert member.address(HOME) and (time.monotonic() - begun < 1 or member.address(HOOKED))
         time.sleep(0.1)
     drive.ok(f"ask 0 {NEIGHBOUR}")
     drive.expect("answer ADDRESS_ADD 2 0", start=line)
@@ -506,12 +506,12 @@ def test_release_when_main_is_killed(start, net, hook, seconds):
     drive.ok("add 2 7")
     killed = time.monotonic()
     drive.signal(signal.SIGKILL, drive.main)
-    wait_until("gone", lambda: member.address(HOOKED) is None, 1)
-    wait_until("released", lambda: len(calls()) == 2, 1)
+    wait_until("gone", lambda: member.address(HOOKED) is None, GONE_S)
+    wait_until("released", lambda: len(calls()) == 2, GONE_S)
     assert calls()[1] == f"release {HOOKED} 7"
-    wait_until("keeper ended", lambda: not drive.is_keeper_alive(), 3)
+    wait_until("keeper ended", lambda: not drive.is_keeper_alive(), 5)
     took = time.monotonic() - killed
-    assert min(seconds, 2) <= took < min(seconds, 2) + 0.5
+    assert min(seconds, 2) <= took < min(seconds, 2) + 1.5  # before a hook of four seconds ends
     ends = script.with_name("hook.ends")
     wait_until("not cut off", lambda: ends.read_text() == "end claim\nend release\n", 4)
 
@@ -529,6 +529,7 @@ def listener(request, net):
         yield f"{request.param}:7400", sock
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("sig", [signal.SIGKILL, signal.SIGSTOP])
 def test_last_words(start, net, listener, sig):
     member, _ = net
@@ -538,15 +539,18 @@ def test_last_words(start, net, listener, sig):
         drive.ok(command)
     drive.send(f"words {to} old")
     drive.send(f"words {to} gone")
+    asked = time.monotonic()
     drive.ok(f"ask 0 {NEIGHBOUR}")
     died = time.monotonic()
     drive.signal(sig, drive.main)
     heard = [sock.recvfrom(1000) for _ in range(3)]
-    took = time.monotonic() - died
+    ended = time.monotonic()
+    took = ended - died
     assert not member.address(HOME) and not member.address(HOME6)
     assert [words for words, _ in heard] == [b"gone"] * 3
     assert all(source[0] not in (HOME, HOME6) for _, source in heard)
-    assert took < 0.2 if sig == signal.SIGKILL else 0.2 <= took < 0.5
+    # Killed: at once, not by the watch, which takes 200 ms since main was heard.
+    assert took < 0.2 if sig == signal.SIGKILL else ended - asked >= 0.2 and took < GONE_S
     with pytest.raises(TimeoutError):
         sock.recvfrom(1000)
     print(f"last words {took * 1000:.0f} ms after {sig.name} of main")
@@ -561,6 +565,6 @@ def test_no_last_words_after_an_orderly_end(start, net, listener):
     drive.send("no-words")
     drive.ok("remove 0")
     drive.send("quit")
-    wait_until("no tables", lambda: not tables(member), 1)
+    wait_until("no tables", lambda: not tables(member), GONE_S)
     with pytest.raises(TimeoutError):
         sock.recvfrom(1000)
