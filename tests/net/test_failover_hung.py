@@ -26,7 +26,8 @@ def hang_and_resume(*processes, limit_ms):
         cluster.wait_holders(ADDRESS, [answer.who])
         settled = now_us()
         while now_us() < died + HANG_S * 1000000:
-            assert cluster.holders(ADDRESS) == [answer.who]
+            held = cluster.holders(ADDRESS)
+            assert held == [answer.who], f"{held}: {cluster.events()}\n{cluster.describe()}"
         cluster.revive(VICTIM)
         assert_was_not_in_the_way(watching, answer.who, settled)
         cluster.wait_home()
