@@ -9,6 +9,7 @@
 #include "agent/inside/inside.h"
 #include "agent/keeper/keeper_client.h"
 #include "agent/peer_feed.h"
+#include "agent/route_alarm.h"
 #include "agent/sa_page.h"
 #include "agent/tickets/tickets.h"
 #include "agent/track/tracker.h"
@@ -48,6 +49,7 @@ struct agent {
 	struct uplink *uplink;
 	struct inside *inside;
 	struct peer_feed *peers;
+	struct route_alarm route_alarm;
 	struct addresses *addresses;
 	struct tracker *tracker;
 	struct tickets *tickets;
@@ -217,10 +219,24 @@ static void on_tell(void *ctx, struct message *m)
 
 /* ---- the keeper ---- */
 
+static void on_route_answer(struct agent *a, const struct keeper_report *report)
+{
+	char prefix[PREFIX_TEXT_MAX], what[MSG_TEXT_MAX + 1], why[MSG_TEXT_MAX + 1];
+	struct message m = { .type = MESSAGE_EVENT, .event = { what, why } };
+
+	ip_prefix_format(&report->request.prefix, prefix);
+	if (report->result != 0) {
+		log_warn(a->lg, LG_KEEPER, "return path of %s: %s", prefix, report->text);
+		if (route_alarm_take(&a->route_alarm, uv_now(a->loop), report, what, why))
+			uplink_tell(a->uplink, &m);
+	} else if (report->text[0] != '\0') {
+		log_info(a->lg, LG_KEEPER, "return path of %s: %s", prefix, report->text);
+	}
+}
+
 static void on_keeper_answer(void *ctx, const struct keeper_report *report)
 {
 	struct agent *a = ctx;
-	char text[PREFIX_TEXT_MAX];
 
 	switch (report->request.type) {
 	case KEEPER_ADDRESS_ADD:
@@ -231,11 +247,7 @@ static void on_keeper_answer(void *ctx, const struct keeper_report *report)
 		break;
 	case KEEPER_ROUTE_ADD:
 	case KEEPER_ROUTE_REMOVE:
-		ip_prefix_format(&report->request.prefix, text);
-		if (report->result != 0)
-			log_warn(a->lg, LG_KEEPER, "return path of %s: %s", text, report->text);
-		else if (report->text[0] != '\0')
-			log_info(a->lg, LG_KEEPER, "return path of %s: %s", text, report->text);
+		on_route_answer(a, report);
 		break;
 	default:
 		break;
