@@ -7,7 +7,7 @@
 
 #include "agent/track/links.h"
 #include "agent/track/ping.h"
-#include "agent/track/script.h"
+#include "common/io/script.h"
 
 struct run {
 	struct tracker *tracker;
@@ -45,10 +45,15 @@ static void answer(struct tracker *t, size_t index, uint16_t seq, const char *wh
 
 static void drain(struct tracker *t);
 
-static void on_script_end(void *ctx, const char *why)
+static void on_script_end(void *ctx, const struct script_end *end)
 {
 	struct run *r = ctx;
+	char why[64] = "";
 
+	if (end->signal != 0)
+		snprintf(why, sizeof(why), "ended by signal %d", end->signal);
+	else if (end->status != 0)
+		snprintf(why, sizeof(why), "ended with status %d", end->status);
 	r->script = NULL;
 	answer(r->tracker, r->index, r->seq, why);
 	drain(r->tracker);
@@ -57,12 +62,15 @@ static void on_script_end(void *ctx, const char *why)
 static void run_script(struct tracker *t, size_t index, uint16_t seq)
 {
 	struct run *r = &t->runs[index];
-	char why[64] = "no memory";
+	const char *args[] = { t->conf.entries[index].what, NULL }, *reason = "";
+	const struct script_conf conf = { .args = args, .is_swept = true };
+	char why[64];
 
 	r->seq = seq;
-	if (script_run(t->loop, t->conf.entries[index].what, on_script_end, r, &r->script, why) !=
-	    0)
+	if (script_run(t->loop, &conf, on_script_end, r, &r->script, &reason) != 0) {
+		snprintf(why, sizeof(why), "cannot be started: %.40s", reason);
 		answer(t, index, seq, why);
+	}
 }
 
 static void ask(struct tracker *t, size_t index, uint16_t seq)
