@@ -662,6 +662,44 @@ static void test_token_after_restart(void **state)
 }
 
 /*
+ * The attack: the peer's SPI happens to look like one of ours, and somebody who saw both on the
+ * wire asks for it in the other role. Whatever is answered, it is not the token of the living SA.
+ */
+static void test_token_of_the_other_role(void **state)
+{
+	struct ike_header h = { .version = IKE_VERSION,
+				.exchange = EXCHANGE_INFORMATIONAL,
+				.message_id = 1 };
+	static const uint8_t body[64];
+	uint8_t buf[256];
+	struct wr w = wr_init(buf, sizeof(buf));
+	struct bytes tokens[8], message;
+	struct payload_writer p;
+	struct member m;
+	size_t n;
+
+	(void)state;
+	start(&m);
+	assert_int_equal(responder_set_qcd(m.w.r, 7, &secrets), 0);
+	m.w.c.spi_i = (uint64_t)7 << 56 | (uint64_t)m.w.conf.shard << 48 | 99;
+	world_establish(&m.w);
+	assert_int_equal(m.w.c.token_len, QCD_TOKEN_SIZE);
+	h.spi_i = m.w.c.spi_i;
+	h.spi_r = m.w.c.spi_r;
+	p = message_open(&w, &h);
+	payload_put(&p, PAYLOAD_NONCE, (struct bytes){ body, sizeof(body) });
+	message_close(&p);
+	assert_int_equal(wr_finish(&w, &message), 0);
+	buf[16] = PAYLOAD_SK; /* the next payload: as if it were protected */
+	n = read_tokens(world_give(&m.w, message), tokens);
+	assert_int_equal(n, 2);
+	for (size_t i = 0; i < n; i++)
+		assert_memory_not_equal(tokens[i].ptr, m.w.c.token, QCD_TOKEN_SIZE);
+	assert_int_equal(responder_count_established(m.w.r), 1);
+	stop(&m);
+}
+
+/*
  * The attack: a forged request for a living SA of another member. Only at an address of that one,
  * claimed because it is down, is there an answer; and no longer when it is back.
  */
@@ -740,6 +778,7 @@ int main(void)
 		cmocka_unit_test(test_repeated),
 		cmocka_unit_test(test_needs_encapsulation),
 		cmocka_unit_test(test_token_after_restart),
+		cmocka_unit_test(test_token_of_the_other_role),
 		cmocka_unit_test(test_token_of_another),
 		cmocka_unit_test(test_rekeyed_soon),
 	};

@@ -3,16 +3,20 @@
 
 #include "common/ikev2/session/payloads.h"
 
-static int make_token(struct responder *r, const uint8_t secret[QCD_SECRET_SIZE], uint64_t spi_i,
-		      uint64_t spi_r, uint8_t out[QCD_TOKEN_SIZE])
+/*
+ * Our own SPI first, whichever end began the IKE SA: a peer's SPI may look like one of ours, and
+ * who asks for it in the other role must not get the token of the IKE SA that is alive.
+ */
+static int make_token(struct responder *r, const uint8_t secret[QCD_SECRET_SIZE], uint64_t own_spi,
+		      uint64_t peer_spi, uint8_t out[QCD_TOKEN_SIZE])
 {
 	uint8_t spis[16];
 	struct wr w = wr_init(spis, sizeof(spis));
 	struct bytes written;
 	int err;
 
-	wr_u64(&w, spi_i);
-	wr_u64(&w, spi_r);
+	wr_u64(&w, own_spi);
+	wr_u64(&w, peer_spi);
 	err = wr_finish(&w, &written);
 	return err != 0 ? err
 			: prf_compute(r->core.crypto, PRF_HMAC_SHA2_256,
@@ -23,11 +27,12 @@ static int make_token(struct responder *r, const uint8_t secret[QCD_SECRET_SIZE]
 void qcd_put(struct responder *r, const struct ike_sa *keyed, struct payload_writer *chain)
 {
 	const struct qcd_secrets *own = &r->qcd.secrets[r->conf.member];
+	uint64_t peer_spi = keyed->is_initiator ? keyed->spi_r : keyed->spi_i;
 	uint8_t token[QCD_TOKEN_SIZE];
 
 	if (own->n == 0)
 		return;
-	if (make_token(r, own->secrets[0], keyed->spi_i, keyed->spi_r, token) != 0)
+	if (make_token(r, own->secrets[0], keyed->own_spi, peer_spi, token) != 0)
 		wr_fail(chain->w, ERR_CRYPTO);
 	chain_put_notify(chain, NOTIFY_QUICK_CRASH_DETECTION,
 			 (struct bytes){ token, sizeof(token) });
@@ -77,13 +82,16 @@ static void send_tokens(struct responder *r, const struct request *req,
 			const struct qcd_secrets *secrets)
 {
 	const struct ike_header *q = &req->header;
+	bool is_peer_initiator = ike_header_is_initiator(q);
+	uint64_t own_spi = is_peer_initiator ? q->spi_r : q->spi_i;
+	uint64_t peer_spi = is_peer_initiator ? q->spi_i : q->spi_r;
 	struct ike_header h = {
 		.spi_i = q->spi_i,
 		.spi_r = q->spi_r,
 		.version = IKE_VERSION,
 		.exchange = q->exchange,
-		.flags = (uint8_t)(IKE_FLAG_RESPONSE |
-				   (ike_header_is_initiator(q) ? 0 : IKE_FLAG_INITIATOR)),
+		.flags =
+		    (uint8_t)(IKE_FLAG_RESPONSE | (is_peer_initiator ? 0 : IKE_FLAG_INITIATOR)),
 		.message_id = q->message_id,
 	};
 	struct wr w = wr_init(r->core.out, sizeof(r->core.out));
@@ -93,7 +101,7 @@ static void send_tokens(struct responder *r, const struct request *req,
 
 	chain_put_notify(&chain, NOTIFY_INVALID_IKE_SPI, (struct bytes){ NULL, 0 });
 	for (size_t i = 0; i < secrets->n; i++) {
-		if (make_token(r, secrets->secrets[i], q->spi_i, q->spi_r, token) != 0)
+		if (make_token(r, secrets->secrets[i], own_spi, peer_spi, token) != 0)
 			wr_fail(&w, ERR_CRYPTO);
 		chain_put_notify(&chain, NOTIFY_QUICK_CRASH_DETECTION,
 				 (struct bytes){ token, sizeof(token) });

@@ -8,7 +8,7 @@
 /*
  * Tokens by which a peer believes that its IKE SA is lost (RFC 6290):
  *
- *   HMAC-SHA2-256(secret of the member whose SA it is, SPIi | SPIr)
+ *   HMAC-SHA2-256(secret of the member whose SA it is, its own SPI | the peer's SPI)
  *
  * Whoever has the token of a living SA can end it. So one is sent in clear only for an SPI that
  * cannot be alive anywhere: of this member, which does not have it; or of one that the director has
