@@ -17,8 +17,10 @@ int ticket_file_open(const char *path, int *fd, struct errtext *why)
 			close(file);
 		return ERR_IO;
 	}
-	if (!S_ISREG(st.st_mode) || (st.st_mode & 077) != 0) {
-		errtext_set(why, "%s: must be a file that only its owner can read (mode 0600)",
+	if (!S_ISREG(st.st_mode) || (st.st_mode & 077) != 0 || st.st_uid != geteuid()) {
+		errtext_set(why,
+			    "%s: must be a file of your own that nobody else can read (mode "
+			    "0600)",
 			    path);
 		close(file);
 		return ERR_CONFIG;

@@ -159,6 +159,12 @@ static void test_file(void **state)
 	close(fd);
 	assert_int_equal(chmod(path, 0640), 0);
 	assert_int_equal(ticket_file_open(path, &fd, &why), ERR_CONFIG);
+	/* Another's file, whatever its mode: its owner could read what is written there. */
+	assert_int_equal(chmod(path, 0600), 0);
+	if (geteuid() == 0) {
+		assert_int_equal(chown(path, 65534, 65534), 0);
+		assert_int_equal(ticket_file_open(path, &fd, &why), ERR_CONFIG);
+	}
 	assert_int_equal(symlink(path, link), 0);
 	assert_int_equal(ticket_file_open(link, &fd, &why), ERR_IO);
 	assert_int_equal(ticket_file_open(folder, &fd, &why), ERR_IO);
