@@ -380,6 +380,28 @@ static void test_revoked(void **state)
 }
 
 /* A deleted IKE SA takes its ticket along, where it is configured so. */
+/* Once it is in force it also holds for what was shown before, and not authenticated yet. */
+static void test_revoked_half_way(void **state)
+{
+	const struct revocation alice = {
+		.id = 1, .what = REVOKED_IDENTITY, .name = ALICE, .before_s = UNIX_S + 1
+	};
+	struct member m;
+
+	(void)state;
+	start(&m);
+	world_establish(&m.w);
+	assert_int_equal(ikeclient_take_resume(&m.w.c, show_ticket(&m.w)), 0);
+	assert_int_equal(ticket_office_set_revocations(m.office, &alice, 1), 0);
+	assert_int_equal(
+	    ikeclient_take_auth(&m.w.c, world_give(&m.w, ikeclient_auth_request(&m.w.c))),
+	    ERR_BAD_STATE);
+	assert_int_equal(m.w.c.notify, NOTIFY_AUTHENTICATION_FAILED);
+	assert_int_equal(world_counter(&m.w, COUNT_TICKET_REVOKED), 1);
+	assert_int_equal(world_counter(&m.w, COUNT_RESUMED), 0);
+	stop(&m);
+}
+
 static void test_deleted(void **state)
 {
 	struct member m;
@@ -770,6 +792,7 @@ int main(void)
 		cmocka_unit_test(test_expired),
 		cmocka_unit_test(test_used),
 		cmocka_unit_test(test_revoked),
+		cmocka_unit_test(test_revoked_half_way),
 		cmocka_unit_test(test_deleted),
 		cmocka_unit_test(test_policy),
 		cmocka_unit_test(test_chain_ends),

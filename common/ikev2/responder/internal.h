@@ -104,7 +104,7 @@ MUST_USE int resume_auth(struct responder *r, const struct ike_sa *sa, bool is_o
 bool resume_is_authentic(struct responder *r, struct ike_sa *sa, struct bytes idi_body,
 			 const struct auth_body *auth, struct bytes idr_body);
 
-/* Authenticated: the ticket is used up. False: it was, in the meantime. */
+/* Authenticated: the ticket is used up. False: it was used or revoked in the meantime. */
 bool resume_spend(struct responder *r, struct ike_sa *sa);
 
 /* The SA that it was issued for goes, without a word, if it lives here. */

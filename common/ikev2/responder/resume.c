@@ -275,7 +275,14 @@ bool resume_is_authentic(struct responder *r, struct ike_sa *sa, struct bytes id
 
 bool resume_spend(struct responder *r, struct ike_sa *sa)
 {
-	if (ticket_office_spend(r->conf.tickets, half_open_of(sa)->ticket, responder_now_s(r)))
+	const struct ticket *ticket = half_open_of(sa)->ticket;
+
+	/* A revocation that is in force ends what has begun, too. */
+	if (ticket_office_is_revoked(r->conf.tickets, ticket)) {
+		count(&r->core, COUNT_TICKET_REVOKED);
+		return false;
+	}
+	if (ticket_office_spend(r->conf.tickets, ticket, responder_now_s(r)))
 		return true;
 	count(&r->core, COUNT_TICKET_USED);
 	return false;

@@ -119,6 +119,11 @@ enum ticket_verdict ticket_office_judge(const struct ticket_office *o, struct cr
 	return v;
 }
 
+bool ticket_office_is_revoked(const struct ticket_office *o, const struct ticket *t)
+{
+	return revocations_cover(&o->revoked, t);
+}
+
 bool ticket_office_spend(struct ticket_office *o, const struct ticket *t, uint64_t now_s)
 {
 	return used_tickets_add(o->used, t->id, t->expires_s, now_s);

@@ -60,6 +60,9 @@ MUST_USE int ticket_office_issue(struct ticket_office *o, struct crypto *c, cons
 enum ticket_verdict ticket_office_judge(const struct ticket_office *o, struct crypto *c,
 					uint64_t now_s, struct bytes octets, struct ticket *out);
 
+/* Whether one that was good when it was shown has been taken back since. */
+bool ticket_office_is_revoked(const struct ticket_office *o, const struct ticket *t);
+
 /* It was used, or is void for good: USED from now on. False: it was already. */
 bool ticket_office_spend(struct ticket_office *o, const struct ticket *t, uint64_t now_s);
 
