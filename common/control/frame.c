@@ -4,6 +4,8 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+#include "common/base/secret.h"
+
 /* A buffer that grew beyond this for one long line is given back after it. */
 #define KEEP_CAP 4096
 
@@ -20,11 +22,21 @@ struct frame_reader *frame_reader_new(void)
 	return calloc(1, sizeof(struct frame_reader));
 }
 
+/* Keys of the cluster come in lines: nothing of one stays behind. */
+static void give_back(struct frame_reader *r)
+{
+	if (r->buf != NULL)
+		wipe(r->buf, r->cap);
+	free(r->buf);
+	r->buf = NULL;
+	r->cap = 0;
+}
+
 void frame_reader_free(struct frame_reader *r)
 {
 	if (r == NULL)
 		return;
-	free(r->buf);
+	give_back(r);
 	free(r);
 }
 
@@ -35,13 +47,12 @@ bool frame_reader_is_inside(const struct frame_reader *r)
 
 static void forget_line(struct frame_reader *r)
 {
+	if (r->cap > KEEP_CAP)
+		give_back(r);
+	else
+		wipe(r->buf, r->len);
 	r->is_handed_out = false;
 	r->len = 0;
-	if (r->cap > KEEP_CAP) {
-		free(r->buf);
-		r->buf = NULL;
-		r->cap = 0;
-	}
 }
 
 static int reserve(struct frame_reader *r, size_t need)
@@ -53,9 +64,12 @@ static int reserve(struct frame_reader *r, size_t need)
 		cap *= 2;
 	if (cap == r->cap)
 		return 0;
-	buf = realloc(r->buf, cap);
+	buf = malloc(cap);
 	if (buf == NULL)
 		return ERR_NO_MEMORY;
+	if (r->len > 0)
+		memcpy(buf, r->buf, r->len);
+	give_back(r);
 	r->buf = buf;
 	r->cap = cap;
 	return 0;

@@ -286,13 +286,34 @@ static void test_endless_line(void **state)
 	frame_reader_free(r);
 }
 
+/* Keys come in lines: what was handed out is wiped when the next one is asked for. */
+static void test_nothing_stays_behind(void **state)
+{
+	static const uint8_t first[] = "{\"key\":\"c2Vj", rest[] = "cmV0\"}\n", next[] = "{}\n";
+	struct frame_reader *r = frame_reader_new();
+	struct bytes input = { first, sizeof(first) - 1 }, line, old;
+	struct errtext why;
+
+	(void)state;
+	assert_int_equal(frame_reader_next(r, &input, &line, &why), 0);
+	input = (struct bytes){ rest, sizeof(rest) - 1 };
+	assert_int_equal(frame_reader_next(r, &input, &old, &why), 0);
+	assert_int_equal(old.len, sizeof(first) + sizeof(rest) - 3);
+	input = (struct bytes){ next, sizeof(next) - 1 };
+	assert_int_equal(frame_reader_next(r, &input, &line, &why), 0);
+	/* A buffer as small as this one is kept: it can be looked into. */
+	for (size_t i = 0; i < old.len; i++)
+		assert_int_equal(old.ptr[i], 0);
+	frame_reader_free(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refused_lines), cmocka_unit_test(test_accepted_lines),
 		cmocka_unit_test(test_longest_line),  cmocka_unit_test(test_lines_in_pieces),
 		cmocka_unit_test(test_no_input),      cmocka_unit_test(test_long_lines),
-		cmocka_unit_test(test_endless_line),
+		cmocka_unit_test(test_endless_line),  cmocka_unit_test(test_nothing_stays_behind),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
