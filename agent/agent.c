@@ -498,7 +498,7 @@ static bool take_session_order(struct agent *a, const struct message *m)
 		answer_revoke(a, m);
 		return true;
 	case MESSAGE_SUPERSEDED:
-		shard_supersede(a->shard, m->superseded.spi);
+		shard_supersede(a->shard, m->superseded.spi, m->superseded.identity);
 		return true;
 	default:
 		return false;

@@ -458,11 +458,11 @@ void shard_drop_local(struct shard *s, const struct ip *local)
 	tell_dropped(s);
 }
 
-void shard_supersede(struct shard *s, uint64_t spi)
+void shard_supersede(struct shard *s, uint64_t spi, const char *identity)
 {
 	if (s->responder == NULL || s->is_closing)
 		return;
-	if (!responder_supersede(s->responder, now_ms(), spi))
+	if (!responder_supersede(s->responder, now_ms(), spi, identity))
 		log_debug(s->lg, LG_IKE, "an IKE SA to be given up is gone already");
 	drain(s);
 }

@@ -58,7 +58,7 @@ MUST_USE int shard_begin(struct shard *s, const struct responder_conf *conf,
 /* As in responder.h; nothing before shard_begin(). */
 void shard_set_redirect(struct shard *s, const struct ip *local, const struct ip *target);
 void shard_drop_local(struct shard *s, const struct ip *local);
-void shard_supersede(struct shard *s, uint64_t spi);
+void shard_supersede(struct shard *s, uint64_t spi, const char *identity);
 void shard_set_qcd(struct shard *s, uint8_t number, const struct qcd_secrets *secrets);
 void shard_set_dead(struct shard *s, const struct ip *local, uint8_t number);
 

@@ -279,14 +279,15 @@ static void test_superseded(void **state)
 	(void)state;
 	start(&m);
 	world_establish(&m.w);
-	assert_false(responder_supersede(m.w.r, m.w.now, m.w.peer.spi + 1));
-	assert_true(responder_supersede(m.w.r, m.w.now, m.w.peer.spi));
+	assert_false(responder_supersede(m.w.r, m.w.now, m.w.peer.spi + 1, ALICE));
+	assert_false(responder_supersede(m.w.r, m.w.now, m.w.peer.spi, BOB));
+	assert_true(responder_supersede(m.w.r, m.w.now, m.w.peer.spi, ALICE));
 	world_collect(&m.w);
 	assert_int_equal(m.w.n_down, 1);
 	assert_int_equal(m.w.n_remove, 1);
 	assert_int_equal(m.w.n_sent, 0);
 	assert_int_equal(m.w.reason, REASON_SUPERSEDED);
-	assert_false(responder_supersede(m.w.r, m.w.now, m.w.closed_spi));
+	assert_false(responder_supersede(m.w.r, m.w.now, m.w.closed_spi, ALICE));
 	stop(&m);
 }
 

@@ -206,12 +206,15 @@ uint64_t responder_now_s(const struct responder *r)
 	return r->wall_s + (now_ms > r->wall_at_ms ? (now_ms - r->wall_at_ms) / 1000 : 0);
 }
 
-bool responder_supersede(struct responder *r, uint64_t now_ms, uint64_t spi)
+bool responder_supersede(struct responder *r, uint64_t now_ms, uint64_t spi, const char *identity)
 {
 	struct ike_sa *sa = ike_sa_find(&r->core, spi);
+	char text[ID_TEXT_MAX];
 
 	r->core.now_ms = now_ms;
 	if (sa == NULL || sa->state != SA_ESTABLISHED)
+		return false;
+	if (strcmp(id_format(&sa->id, text), identity) != 0)
 		return false;
 	ike_sa_close(&r->core, sa, now_ms, REASON_SUPERSEDED);
 	return true;

@@ -115,9 +115,9 @@ MUST_USE int responder_set_dead(struct responder *r, const struct ip *local, uin
 
 /*
  * The peer of this IKE SA has another one at another member in its place: it goes without a word.
- * False if there is none in use by that name.
+ * False if there is none in use by that name, or it is not that of identity (as in peer_info).
  */
-bool responder_supersede(struct responder *r, uint64_t now_ms, uint64_t spi);
+bool responder_supersede(struct responder *r, uint64_t now_ms, uint64_t spi, const char *identity);
 
 /*
  * The local address is no longer here: its SAs go without a word to the peer, which has a new place
