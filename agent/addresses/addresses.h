@@ -26,7 +26,7 @@ struct addresses_conf {
 };
 
 struct addresses_events {
-	/* What is held has changed. */
+	/* What is held has changed, or who is down. */
 	void (*changed)(void *ctx);
 	/* Not held any more, and not by an accident that may be over soon. */
 	void (*lost)(void *ctx, const struct ip *ip);
@@ -80,7 +80,10 @@ void addresses_keeper_dropped(struct addresses *a, const char *why);
 
 /* Views, by the index of the configuration. */
 bool addresses_is_held(const struct addresses *a, size_t index);
-/* The number of its member, if the address is held because that one was judged down; else 0. */
+/*
+ * The number of its member, if the address is held because that one was judged down, and it is not
+ * back; else 0.
+ */
 uint8_t addresses_dead(const struct addresses *a, size_t index);
 size_t addresses_count_held(const struct addresses *a, bool only_homes);
 bool addresses_may_hold_any(const struct addresses *a); /* the kernel may have one */

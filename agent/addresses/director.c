@@ -135,6 +135,14 @@ static bool has_orders(const struct msg_proto *proto)
 	return proto->major > 1 || proto->minor >= 1;
 }
 
+/* A member that is back has new SAs: what was said of it as a dead one is over. */
+static void note_members(struct addresses *a, const struct msg_member *members, size_t n)
+{
+	memset(a->is_down, 0, sizeof(a->is_down));
+	for (size_t i = 0; i < n; i++)
+		a->is_down[members[i].number] = members[i].down && members[i].number != 0;
+}
+
 void addresses_take_welcome(struct addresses *a, const struct msg_welcome *w)
 {
 	struct agent_state before = a->state;
@@ -148,6 +156,7 @@ void addresses_take_welcome(struct addresses *a, const struct msg_welcome *w)
 		own_homes(a);
 	addresses_use_keys(a);
 	neighbours_set_members(a->neighbours, a->conf.member, w->members, w->n_members);
+	note_members(a, w->members, w->n_members);
 	if (!is_same_state(&before, &a->state))
 		(void)recorder_save(a->recorder, &a->state);
 	state_wipe(&before);
@@ -192,14 +201,15 @@ static void note_dead(struct addresses *a, const struct msg_claim *claim)
 		return;
 	a->dead[i].epoch = claim->epoch;
 	a->dead[i].number = claim->dead;
+	a->is_down[claim->dead] |= claim->dead != 0;
 }
 
 uint8_t addresses_dead(const struct addresses *a, size_t index)
 {
-	return addresses_is_held(a, index) &&
-		       ownership_epoch(a->ownership, index) == a->dead[index].epoch
-		   ? a->dead[index].number
-		   : 0;
+	bool is_so = addresses_is_held(a, index) && a->is_down[a->dead[index].number] &&
+		     ownership_epoch(a->ownership, index) == a->dead[index].epoch;
+
+	return is_so ? a->dead[index].number : 0;
 }
 
 void addresses_take_order(struct addresses *a, const struct message *m)
@@ -218,6 +228,8 @@ void addresses_take_order(struct addresses *a, const struct message *m)
 	case MESSAGE_MEMBERS:
 		neighbours_set_members(a->neighbours, a->conf.member, m->members.members,
 				       m->members.n_members);
+		note_members(a, m->members.members, m->members.n_members);
+		a->events.changed(a->events.ctx);
 		break;
 	default:
 		break;

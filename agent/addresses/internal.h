@@ -31,6 +31,7 @@ struct addresses {
 		uint64_t epoch; /* of the order */
 		uint8_t number; /* of the member that it was judged down of; 0: it was not */
 	} dead[KEEPER_ADDRESSES_MAX];
+	bool is_down[MSG_NUMBER_MAX + 1]; /* members by number, as far as the director has said */
 	bool is_closing;
 };
 

@@ -197,6 +197,7 @@ struct msg_member {
 	struct endpoint escrow; /* optional: family IP_NONE */
 	struct endpoint mesh;   /* optional: family IP_NONE */
 	uint8_t number;         /* optional: 1 to MSG_NUMBER_MAX, of its SPIs; 0: not said */
+	bool down;              /* optional, false: judged down, and not back */
 };
 
 struct msg_welcome {

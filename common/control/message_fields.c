@@ -43,6 +43,7 @@ static const struct field member_rows[] = {
 	{ PLAIN_OPTIONAL(ENDPOINT, msg_member, escrow) },
 	{ PLAIN_OPTIONAL(ENDPOINT, msg_member, mesh) },
 	{ UINT(msg_member, number, 1, MSG_NUMBER_MAX), .is_optional = true },
+	{ PLAIN_OPTIONAL(BOOL, msg_member, down) },
 };
 static const struct field_table member_table = { TABLE(member_rows, struct msg_member) };
 

@@ -95,8 +95,8 @@ static bool read_request(const json_t *body, struct store_revocation *out,
 	*out = (struct store_revocation){ .what = MSG_REVOKED_ALL };
 	if (!read_what(body, out, res))
 		return false;
-	/* What is issued within this second, too. */
-	out->before_s = keys_now_s() + 1;
+	/* What a member issues whose clock is ahead, too; others' of the next minute go with it. */
+	out->before_s = keys_now_s() + KEYRING_SKEW_S;
 	if (before == NULL)
 		return true;
 	if (!json_is_integer(before) || json_integer_value(before) < 1) {

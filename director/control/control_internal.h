@@ -50,7 +50,8 @@ struct control {
 	struct udp *udp;
 	uint64_t next_session;
 	struct control_member members[PLACEMENT_MAX_MEMBERS];
-	bool is_list_dirty; /* some have not been told where others are */
+	bool is_list_dirty;                       /* some have not been told where others are */
+	bool is_said_down[PLACEMENT_MAX_MEMBERS]; /* in the list that was told last */
 	uint64_t counters[CONTROL_COUNTER_COUNT];
 	struct log_limit limit;
 	struct log_limit peer_limit;

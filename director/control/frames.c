@@ -83,6 +83,20 @@ static size_t find_number(const struct registry *r, uint64_t spi)
 	return PEERS_NOBODY;
 }
 
+static void forget_peer(struct control *c, const struct peer *peer)
+{
+	char identity[MSG_TEXT_MAX + 1];
+	const struct msg_peer down = {
+		.event = MSG_PEER_DOWN,
+		.identity = identity,
+		.spi = peer->spi,
+	};
+
+	snprintf(identity, sizeof(identity), "%s", peer->identity);
+	if (peers_update(c->peers, control_now_ms(), peer->member, &down) != 0)
+		log_debug(c->lg, LG_CONTROL, "a peer of a member that is gone stays in the list");
+}
+
 /* It drops the SA and says so: then it goes from the table. */
 static void tell_superseded(void *ctx, const struct peer *peer)
 {
@@ -90,6 +104,12 @@ static void tell_superseded(void *ctx, const struct peer *peer)
 	struct control *c = by->control;
 	struct message m = { .type = MESSAGE_SUPERSEDED };
 
+	/* It cannot be told, and says what it has when it is back: until then that is not true. */
+	if (c->members[peer->member].session == NULL ||
+	    registry_get(c->registry, peer->member)->state == MEMBER_DOWN) {
+		forget_peer(c, peer);
+		return;
+	}
 	if (!control_knows_tickets(c, peer->member))
 		return;
 	m.superseded = (struct msg_superseded){ peer->spi, peer->identity, session_name(by) };

@@ -111,6 +111,7 @@ static void fill_members(const struct control *c, struct msg_member members[PLAC
 			.n_home = member->n_home,
 			.mesh = c->members[i].mesh,
 			.number = member->number,
+			.down = member->state == MEMBER_DOWN,
 		};
 	}
 }
@@ -150,12 +151,26 @@ static void send_welcome(struct session *s, uint64_t id)
 	(void)session_send(s, &m); /* if it cannot be sent the connection ends */
 }
 
+/* Who is down has changed since the list was told. Remembers who is now. */
+static bool has_down_changed(struct control *c)
+{
+	bool has_changed = false;
+
+	for (size_t i = 0; i < registry_count(c->registry); i++) {
+		bool is_down = registry_get(c->registry, i)->state == MEMBER_DOWN;
+
+		has_changed |= is_down != c->is_said_down[i];
+		c->is_said_down[i] = is_down;
+	}
+	return has_changed;
+}
+
 void control_tell_members(struct control *c)
 {
 	struct msg_member members[PLACEMENT_MAX_MEMBERS];
 	struct message m = { .type = MESSAGE_MEMBERS };
 
-	if (!c->is_list_dirty)
+	if (!has_down_changed(c) && !c->is_list_dirty)
 		return;
 	c->is_list_dirty = false;
 	fill_members(c, members);

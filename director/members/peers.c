@@ -296,9 +296,10 @@ void peers_superseded(const struct peers *p, uint64_t now_ms, size_t member,
 	HASH_FIND(hh, p->identities, entry->identity, strlen(entry->identity), id);
 	if (id == NULL)
 		return;
-	for (const struct record *rec = id->first; rec != NULL; rec = rec->next) {
+	for (const struct record *rec = id->first, *next; rec != NULL; rec = next) {
 		bool is_named = rec->peer.member == owner && has_had(rec, entry->supersedes);
 
+		next = rec->next; /* visit may take it out */
 		if (rec->peer.member != member && rec->peer.up_since_ms <= since_ms &&
 		    (is_named || entry->initial_contact))
 			visit(ctx, &rec->peer);

@@ -47,7 +47,7 @@ size_t peers_count_all(const struct peers *p);
  * The SAs at other members in whose place the one of this entry is, by what the entry says: that
  * with the SPI .supersedes, now or before rekeys, at the member owner (PEERS_NOBODY: there is none
  * with that number), and with .initial_contact all of the identity. Only those that are older.
- * visit as in peers_each().
+ * visit as in peers_each(), but that it may take the peer that it is shown out of the table.
  */
 #define PEERS_NOBODY SIZE_MAX
 void peers_superseded(const struct peers *p, uint64_t now_ms, size_t member,

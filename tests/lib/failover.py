@@ -25,7 +25,9 @@ def only_members(*members):
 
 
 def adopting(*addresses):
-    """An edit of agent.yaml: may take these over, its own among them or not."""
+    """An edit of agent.yaml: may take these over, its own among them or not; by default none."""
+    if not addresses:
+        return lambda text: set_block(text, "adopt", "adopt: []")
     lines = [f'  - {{address: "{address}", link: eth0, claim: l2}}' for address in addresses]
     return lambda text: set_block(text, "adopt", "\n".join(["adopt:", *lines]))
 

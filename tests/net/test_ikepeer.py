@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from lib import layout
+from lib import failover, layout
 from lib.ikepeer import UP_DEADLINE_S, IkePeer, probe, program, start_peer, write_psk
 from lib.strongswan import CHILD, StrongSwan
 from lib.wait import wait_for
@@ -91,11 +91,11 @@ def test_up_resumes_at_another_member(make_cluster):
 
 def test_up_resumes_where_the_sa_was_lost(make_cluster):
     """The member forgets all and says so with its token (RFC 6290)."""
-    cluster = make_cluster(peers=1, edits={"director": pin("192.0.2.0/24", "m1")})
+    edits = {"director": pin("192.0.2.0/24", "m1"), "members": failover.adopting()}
+    cluster = make_cluster(peers=1, edits=edits)
     peer = start_peer(cluster.net, 1, cluster.psk(layout.peer_identity(1)), *DPD)
     assert serving(peer) == "m1"
     peer.wait_event("ticket")
-    cluster.adm("failover", "pause")
     cluster.kill_main("m1")
     cluster.restart_agent("m1")
     lost = peer.wait_event("lost", deadline_s=LOST_DEADLINE_S)

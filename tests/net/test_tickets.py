@@ -203,8 +203,9 @@ def ask_forged(cluster, member, spi_i, spi_r):
 
 
 def test_tokens(make_cluster):
-    """Nobody gets the token of a living SA; after a claim, and after a restart, its peer does."""
-    cluster, peer, first = start_one(make_cluster, number=2)
+    """Nobody gets the token of a living SA; when its member is dead its peer does, at a survivor."""
+    edits = {"director": failover.failover(failback="manual")}
+    cluster, peer, first = start_one(make_cluster, number=2, edits=edits)
     up = peer.events("established")[0]
     spi_i, spi_r = int(up["spi"], 16), int(up["peer_spi"], 16)
     for member in layout.MEMBERS:
@@ -220,14 +221,26 @@ def test_tokens(make_cluster):
     assert answer and payload_types(answer)[0] == NOTIFY
     assert ask_forged(cluster, second, spi_i, spi_r) is None, "not at an address of its own"
 
-    # A member that was restarted says so itself.
-    up = peer.events("established")[1]
-    cluster.adm("failover", "pause")
-    cluster.kill_main(second)
-    cluster.restart_agent(second)
-    lost = peer.wait_event("lost", 2, LOST_DEADLINE_S)
+    # It is back, without its address: what begins with its number may be alive again.
+    cluster.restore_power(first)
+    cluster.wait_back(first)
+    assert cluster.address(layout.home_address(first))["owner"] != first
+    wait_for(
+        lambda: ask_forged(cluster, first, spi_i, spi_r) is None, DEADLINE_S, "silence about it"
+    )
+
+
+def test_token_after_restart(make_cluster):
+    """A member that lost its SAs says so itself; nobody else is there to take its address."""
+    edits = {"members": failover.adopting()}
+    cluster, peer, member = start_one(make_cluster, number=2, edits=edits)
+    up = peer.events("established")[0]
+    cluster.kill_main(member)
+    cluster.restart_agent(member)
+    lost = peer.wait_event("lost", deadline_s=LOST_DEADLINE_S)
     assert lost["reason"] == "the peer has lost the SA"
-    serving(peer, 3)
+    assert serving(peer, 2) == member
+    assert peer.events("established")[1]["how"] == "resumed"
     assert_pings(cluster)
-    answer = ask_forged(cluster, second, int(up["spi"], 16), int(up["peer_spi"], 16))
+    answer = ask_forged(cluster, member, int(up["spi"], 16), int(up["peer_spi"], 16))
     assert answer and payload_types(answer)[0] == NOTIFY

@@ -279,6 +279,34 @@ static void test_superseded(void **state)
 	assert_int_equal(control_counter(world.control, CONTROL_SUPERSEDED), 2);
 }
 
+static bool is_forgotten(void *ctx)
+{
+	return peers_count(world.peers, *(const size_t *)ctx) == 0;
+}
+
+static bool is_away(void *ctx)
+{
+	return !control_knows_tickets(world.control, *(const size_t *)ctx);
+}
+
+/* A member that is away cannot be told: its word does not hold any more. */
+static void test_superseded_while_away(void **state)
+{
+	size_t member = M2;
+
+	(void)state;
+	join(M1, "1.2", "");
+	join(M2, "1.2", "");
+	say(M2, PEER("0200000000000001", "\"since_ms\":60000"));
+	assert_true(testloop_run_until(&world.w.loop, is_listed, &member));
+	tls_stream_close(world.agents[M2].stream, "cut off");
+	assert_true(testloop_run_until(&world.w.loop, is_away, &member));
+	assert_true(is_listed(&member));
+	say(M1, PEER("0100000000000001", "\"since_ms\":0,\"supersedes\":\"0200000000000001\""));
+	assert_true(testloop_run_until(&world.w.loop, is_forgotten, &member));
+	assert_int_equal(control_counter(world.control, CONTROL_SUPERSEDED), 0);
+}
+
 /* A version that does not know it, and an SPI of nobody: nothing to say, nothing goes wrong. */
 static void test_superseded_to_nobody(void **state)
 {
@@ -303,6 +331,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_ring_and_revocations, start, stop),
 		cmocka_unit_test_setup_teardown(test_older_version, start, stop),
 		cmocka_unit_test_setup_teardown(test_superseded, start, stop),
+		cmocka_unit_test_setup_teardown(test_superseded_while_away, start, stop),
 		cmocka_unit_test_setup_teardown(test_superseded_to_nobody, start, stop),
 	};
 

@@ -48,8 +48,8 @@ static const struct msg_address addresses[] = {
 static const char *const ring_ids[] = { "t1", "t2" };
 static const struct ip home1[] = { V4(192, 0, 2, 21), V6_1 };
 static const struct msg_member members[] = {
-	{ "m1", home1, 2, { V4(192, 0, 2, 11), 7402 }, { V6_1, 7401 }, 1 },
-	{ "m2", NULL, 0, { .port = 0 }, { .port = 0 }, 0 },
+	{ "m1", home1, 2, { V4(192, 0, 2, 11), 7402 }, { V6_1, 7401 }, 1, true },
+	{ "m2", NULL, 0, { .port = 0 }, { .port = 0 }, 0, false },
 };
 static const uint8_t key1[16] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
 static const uint8_t key2[18] = { 0xff, 0xef, 0xfe, 0xfb, 0xff, 0xff, 0xff, 0xff, 0xff,
@@ -94,12 +94,13 @@ static const struct ip released[] = { V4(192, 0, 2, 21) };
 	"\"held\":true,\"epoch\":7},{\"address\":\"2001:db8::1\",\"claim\":\"none\","    \
 	"\"held\":false,\"epoch\":0}],\"capacity\":10000,\"max_epoch\":9,"               \
 	"\"mesh\":\"0.0.0.0:7401\",\"ring_ids\":[\"t1\",\"t2\"]}"
-#define WELCOME                                                                                  \
-	"{\"type\":\"welcome\",\"proto\":\"1.0\",\"number\":191,\"cluster\":\"demo\","           \
-	"\"heartbeat_ms\":100,\"suspect_ms\":300,\"epoch\":3,\"members\":[{\"name\":\"m1\","     \
-	"\"home\":[\"192.0.2.21\",\"2001:db8::1\"],\"escrow\":\"192.0.2.11:7402\","              \
-	"\"mesh\":\"[2001:db8::1]:7401\",\"number\":1},{\"name\":\"m2\",\"home\":[]}],\"ring\":" \
-	"[" KEYS "],"                                                                            \
+#define WELCOME                                                                                    \
+	"{\"type\":\"welcome\",\"proto\":\"1.0\",\"number\":191,\"cluster\":\"demo\","             \
+	"\"heartbeat_ms\":100,\"suspect_ms\":300,\"epoch\":3,\"members\":[{\"name\":\"m1\","       \
+	"\"home\":[\"192.0.2.21\",\"2001:db8::1\"],\"escrow\":\"192.0.2.11:7402\","                \
+	"\"mesh\":\"[2001:db8::1]:7401\",\"number\":1,\"down\":true},{\"name\":\"m2\",\"home\":[]" \
+	"}],\"ring\":"                                                                             \
+	"[" KEYS "],"                                                                              \
 	"\"successors\":{},\"pins\":[]}"
 #define KEYS                                                                       \
 	"{\"id\":\"n1\",\"use\":\"notice\",\"key\":\"AAECAwQFBgcICQoLDA0ODw==\"}," \

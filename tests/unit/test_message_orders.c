@@ -31,8 +31,8 @@ static const struct endpoint references[] = { { V4(192, 0, 2, 13), 7401 },
 static const struct ip witnesses[] = { V4(192, 0, 2, 1) };
 static const struct ip home1[] = { V4(192, 0, 2, 21) };
 static const struct msg_member members[] = {
-	{ "m1", home1, 1, { .port = 0 }, { V4(192, 0, 2, 11), 7401 }, 0 },
-	{ "m2", NULL, 0, { .port = 0 }, { .port = 0 }, 191 },
+	{ "m1", home1, 1, { .port = 0 }, { V4(192, 0, 2, 11), 7401 }, 0, false },
+	{ "m2", NULL, 0, { .port = 0 }, { .port = 0 }, 191, false },
 };
 
 #define CLAIM                                                                  \

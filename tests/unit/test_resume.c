@@ -380,6 +380,24 @@ static void test_revoked(void **state)
 	stop(&m);
 }
 
+/* The same for its key. */
+static void test_key_gone_half_way(void **state)
+{
+	struct ticket_ring none = { .n = 0 };
+	struct member m;
+
+	(void)state;
+	start(&m);
+	world_establish(&m.w);
+	assert_int_equal(ikeclient_take_resume(&m.w.c, show_ticket(&m.w)), 0);
+	ticket_office_set_ring(m.office, &none);
+	assert_int_equal(
+	    ikeclient_take_auth(&m.w.c, world_give(&m.w, ikeclient_auth_request(&m.w.c))),
+	    ERR_BAD_STATE);
+	assert_int_equal(world_counter(&m.w, COUNT_TICKET_REVOKED), 1);
+	stop(&m);
+}
+
 /* A deleted IKE SA takes its ticket along, where it is configured so. */
 /* Once it is in force it also holds for what was shown before, and not authenticated yet. */
 static void test_revoked_half_way(void **state)
@@ -794,6 +812,7 @@ int main(void)
 		cmocka_unit_test(test_used),
 		cmocka_unit_test(test_revoked),
 		cmocka_unit_test(test_revoked_half_way),
+		cmocka_unit_test(test_key_gone_half_way),
 		cmocka_unit_test(test_deleted),
 		cmocka_unit_test(test_policy),
 		cmocka_unit_test(test_chain_ends),

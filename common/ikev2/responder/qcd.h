@@ -12,7 +12,7 @@
  *
  * Whoever has the token of a living SA can end it. So one is sent in clear only for an SPI that
  * cannot be alive anywhere: of this member, which does not have it; or of one that the director has
- * judged down, at an address of that one which we have claimed for that reason.
+ * judged down and that is not back, at an address of it that we have claimed for that reason.
  */
 #define QCD_TOKEN_SIZE 32
 #define QCD_NUMBER_MAX 191

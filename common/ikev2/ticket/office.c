@@ -121,7 +121,7 @@ enum ticket_verdict ticket_office_judge(const struct ticket_office *o, struct cr
 
 bool ticket_office_is_revoked(const struct ticket_office *o, const struct ticket *t)
 {
-	return revocations_cover(&o->revoked, t);
+	return revocations_cover(&o->revoked, t) || ticket_ring_find(&o->ring, t->key_id) == NULL;
 }
 
 bool ticket_office_spend(struct ticket_office *o, const struct ticket *t, uint64_t now_s)

@@ -6,7 +6,7 @@
 
 /*
  * Tickets that were taken back by the operator: of an identity, of a connection, or all, that were
- * issued before a time, or whose authentication was. An entry can be forgotten when the last ticket
+ * issued before a time. An entry can be forgotten when the last ticket
  * that it means has expired.
  */
 #define REVOCATIONS_MAX 1024

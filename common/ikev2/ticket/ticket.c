@@ -305,6 +305,7 @@ int ticket_open(struct crypto *c, const struct ticket_key *key, struct bytes tic
 	memset(out, 0, sizeof(*out));
 	err = read_plain((struct bytes){ plain, h.cipher.len - AEAD_ICV_MAX }, out);
 	memcpy(out->id, h.salt.ptr, sizeof(out->id));
+	out->key_id = h.key_id;
 	wipe(plain, sizeof(plain));
 	if (err != 0)
 		ticket_wipe(out);

@@ -38,6 +38,7 @@ void ledger_add(struct redirect_ledger *l, uint64_t now_s);
 /* Times are seconds since 1970. */
 struct ticket {
 	uint8_t id[TICKET_ID_SIZE]; /* drawn when it is sealed */
+	uint64_t key_id;            /* once opened: of the key that it was sealed under */
 	uint64_t issued_s;
 	uint64_t expires_s;
 	uint64_t auth_s;         /* of the last authentication that was not by a ticket */
