@@ -32,7 +32,6 @@ NET_TIMEOUT_S = 900  # of one file
 # Network tests mostly wait: one more than there are processors.
 NET_JOBS = JOBS + 1
 NET_LONG = (
-    "test_mutations",
     "test_rekey",
     "test_failover_director",
     "test_keeper_failover",
