@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #define BATCH        64
-#define BATCHES      8 /* in one wake-up, so that timers and other sockets get their turn */
+/* In one wake-up, so that timers and other sockets get their turn, also when each takes long. */
+#define BATCHES      8
+#define TURN_NS      20000000u
 #define DATAGRAM_MAX 16384
 #define IP6_FREEBIND 78 /* IPV6_FREEBIND: linux/in6.h has it, the C library has not */
 
@@ -201,10 +203,12 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 {
 	struct udp *u = poll->data;
 
+	uint64_t start_ns = uv_hrtime();
+
 	(void)status; /* an error of the socket shows, and is cleared, by reading it */
 	(void)events;
 	for (int i = 0; i < BATCHES && !u->is_closing; i++) {
-		if (receive_batch(u) < BATCH)
+		if (receive_batch(u) < BATCH || uv_hrtime() - start_ns > TURN_NS)
 			break;
 	}
 }

@@ -28,6 +28,7 @@ struct end {
 	size_t len;
 	bool answers; /* sends everything back, from the address that was asked */
 	bool closes;  /* on the first datagram */
+	bool is_slow; /* a millisecond each */
 	struct end *other;
 };
 
@@ -51,6 +52,8 @@ static void on_receive(void *ctx, const struct endpoint *remote, const struct en
 	end->local = *local;
 	end->len = data.len;
 	memcpy(end->data, data.ptr, data.len);
+	for (uint64_t start = uv_hrtime(); end->is_slow && uv_hrtime() - start < 1000000;)
+		;
 	if (end->answers)
 		udp_send(end->udp, &local->ip, remote, data);
 	if (end->closes)
@@ -232,6 +235,46 @@ static void test_batches(void **state)
 	finish(&loop);
 }
 
+struct turns {
+	size_t n;
+	size_t counts[1000]; /* what had come before each turn of the loop */
+};
+
+static void note_turn(uv_prepare_t *prepare)
+{
+	struct turns *turns = prepare->data;
+
+	if (turns->n < sizeof(turns->counts) / sizeof(turns->counts[0]))
+		turns->counts[turns->n++] = b.count;
+}
+
+/* What takes long does not keep timers from their turn, however much has come: here one batch. */
+static void test_slow_receiver(void **state)
+{
+	struct turns turns = { .n = 0 };
+	uv_prepare_t prepare;
+	struct endpoint to;
+	uv_loop_t loop;
+
+	(void)state;
+	assert_int_equal(uv_loop_init(&loop), 0);
+	open_end(&loop, &a, "127.0.0.1:0", NULL);
+	open_end(&loop, &b, "127.0.0.1:0", NULL);
+	b.is_slow = true;
+	to = udp_local(b.udp);
+	for (int i = 0; i < ROUND; i++)
+		udp_send(a.udp, NULL, &to, (struct bytes){ (const uint8_t *)"x", 1 });
+	uv_prepare_init(&loop, &prepare);
+	prepare.data = &turns;
+	uv_prepare_start(&prepare, note_turn);
+	expect(&loop, &b, ROUND);
+	assert_true(turns.n > 2);
+	for (size_t i = 1; i < turns.n; i++)
+		assert_true(turns.counts[i] - turns.counts[i - 1] <= 64);
+	uv_close((uv_handle_t *)&prepare, NULL);
+	finish(&loop);
+}
+
 static void test_close_inside(void **state)
 {
 	struct endpoint to;
@@ -308,10 +351,10 @@ static void test_options(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_paths),        cmocka_unit_test(test_unknown_local),
-		cmocka_unit_test(test_sizes),        cmocka_unit_test(test_batches),
-		cmocka_unit_test(test_close_inside), cmocka_unit_test(test_refused_output),
-		cmocka_unit_test(test_options),
+		cmocka_unit_test(test_paths),          cmocka_unit_test(test_unknown_local),
+		cmocka_unit_test(test_sizes),          cmocka_unit_test(test_batches),
+		cmocka_unit_test(test_slow_receiver),  cmocka_unit_test(test_close_inside),
+		cmocka_unit_test(test_refused_output), cmocka_unit_test(test_options),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
