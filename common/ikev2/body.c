@@ -109,6 +109,11 @@ void id_encode(struct wr *w, const struct id_body *id)
 	wr_bytes(w, id->data);
 }
 
+bool id_is_equal(const struct id_body *a, const struct id_body *b)
+{
+	return a->type == b->type && bytes_is_equal(a->data, b->data);
+}
+
 /* Whether everything is said is for format_finish() to show. */
 static size_t format_text(struct bytes text, char out[ID_TEXT_MAX])
 {

@@ -35,6 +35,9 @@ struct id_body {
 MUST_USE int id_decode(struct bytes body, struct id_body *out);
 void id_encode(struct wr *w, const struct id_body *id);
 
+/* Type and octets; names in other letters are others (policy_find() takes either case). */
+bool id_is_equal(const struct id_body *a, const struct id_body *b);
+
 /*
  * For logs and configuration: FQDN and RFC822 as they are, addresses as text, KEY_ID and others as
  * "#hex"; octets outside printable ASCII and blanks become '?', what does not fit ends in "...".

@@ -82,12 +82,11 @@ static bool is_authentic(struct initiator *i, const struct ike_sa *sa,
 	uint8_t want[PRF_MAX_SIZE];
 	bool is_right;
 
-	if (id->data.len > 0 &&
-	    (id->type != in->idr.type || !bytes_is_equal(id->data, in->idr.data)))
+	if (id->data.len > 0 && !id_is_equal(id, &in->idr))
 		return false;
 	if (a->ticket != NULL) {
 		before = resumption_idr(a->ticket);
-		if (before.type != in->idr.type || !bytes_is_equal(before.data, in->idr.data))
+		if (!id_is_equal(&before, &in->idr))
 			return false;
 	}
 	if (auth_compute(i, sa, false, in->idr_body, want) != 0)

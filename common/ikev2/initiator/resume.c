@@ -100,11 +100,6 @@ void resuming_fall_back(struct initiator *i, struct ike_sa *sa, uint64_t now_ms)
 
 /* ---- what a caller wants ---- */
 
-static bool is_same(const struct id_body *a, const struct id_body *b)
-{
-	return a->type == b->type && bytes_is_equal(a->data, b->data);
-}
-
 static int check(const struct initiator *i, uint64_t now_ms, const struct policy_peer *peer,
 		 const struct resumption *t)
 {
@@ -114,7 +109,8 @@ static int check(const struct initiator *i, uint64_t now_ms, const struct policy
 		return ERR_VALUE;
 	if (now_ms >= t->expires_ms)
 		return ERR_TIMEOUT;
-	if (!is_same(&idi, &i->conf.id) || (peer->id.data.len > 0 && !is_same(&idr, &peer->id)))
+	if (!id_is_equal(&idi, &i->conf.id) ||
+	    (peer->id.data.len > 0 && !id_is_equal(&idr, &peer->id)))
 		return ERR_MISMATCH;
 	return 0;
 }

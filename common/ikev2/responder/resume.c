@@ -44,18 +44,13 @@ static bool is_suite_allowed(const struct responder *r, const struct ike_suite *
 	return false;
 }
 
-static bool is_same_id(const struct id_body *a, const struct id_body *b)
-{
-	return a->type == b->type && bytes_is_equal(a->data, b->data);
-}
-
 /* What it was issued for is still so: who, as whom, for what, with which secret and algorithms. */
 static bool is_allowed(struct responder *r, const struct ticket *t)
 {
 	const struct policy_peer *peer = policy_find(r->policy, &t->idi);
 	uint64_t digest;
 
-	return peer != NULL && is_same_id(&t->idr, &r->conf.id) &&
+	return peer != NULL && id_is_equal(&t->idr, &r->conf.id) &&
 	       strcmp(t->connection, peer->connection->name) == 0 &&
 	       is_suite_allowed(r, &t->suite) && tickets_policy(r, peer, &digest) == 0 &&
 	       digest == t->policy;
@@ -261,10 +256,10 @@ bool resume_is_authentic(struct responder *r, struct ike_sa *sa, struct bytes id
 	struct id_body idi, idr;
 
 	if (auth->method != AUTH_SHARED_KEY || id_decode(idi_body, &idi) != 0 ||
-	    !is_same_id(&idi, &h->ticket->idi))
+	    !id_is_equal(&idi, &h->ticket->idi))
 		return false;
 	if (idr_body.ptr != NULL &&
-	    (id_decode(idr_body, &idr) != 0 || !is_same_id(&idr, &h->ticket->idr)))
+	    (id_decode(idr_body, &idr) != 0 || !id_is_equal(&idr, &h->ticket->idr)))
 		return false;
 	h->form = AUTH_FORM_RFC;
 	if (is_form(r, sa, AUTH_FORM_RFC, idi_body, auth->data))
