@@ -469,8 +469,10 @@ static void answer_ring(struct agent *a, const struct message *m)
 	addresses_take_keys(a->addresses, m->ring.keys, m->ring.n_keys);
 	tickets_take_keys(a->tickets, m->ring.keys, m->ring.n_keys);
 	use_tokens(a);
-	for (size_t i = 0; ids != NULL && i < m->ring.n_keys; i++)
-		ids[answer.ring_ok.n_ids++] = m->ring.keys[i].id;
+	for (size_t i = 0; ids != NULL && i < m->ring.n_keys; i++) {
+		if (tickets_holds(a->tickets, &m->ring.keys[i]))
+			ids[answer.ring_ok.n_ids++] = m->ring.keys[i].id;
+	}
 	answer.ring_ok.ids = ids;
 	uplink_tell(a->uplink, &answer);
 	free(ids);

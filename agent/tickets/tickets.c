@@ -146,6 +146,29 @@ void tickets_take_revocations(struct tickets *t, const struct msg_revocation *it
 	ticket_office_set_ring(t->office, &none);
 }
 
+static bool holds_secret(const struct qcd_secrets *s, struct bytes secret)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		if (secret_is_equal((struct bytes){ s->secrets[i], QCD_SECRET_SIZE }, secret))
+			return true;
+	}
+	return false;
+}
+
+bool tickets_holds(const struct tickets *t, const struct msg_key *key)
+{
+	if (strcmp(key->use, MSG_KEY_USE_QCD) == 0)
+		return key->number <= MSG_NUMBER_MAX &&
+		       holds_secret(&t->qcd[key->number], key->key);
+	if (strcmp(key->use, MSG_KEY_USE_TICKET) != 0)
+		return true;
+	for (size_t i = 0; i < t->n_names; i++) {
+		if (strcmp(t->names[i], key->id) == 0)
+			return true;
+	}
+	return false;
+}
+
 const struct qcd_secrets *tickets_qcd(const struct tickets *t, uint8_t number)
 {
 	return &t->qcd[number];

@@ -26,6 +26,9 @@ struct ticket_office *tickets_office(const struct tickets *t);
 void tickets_take_keys(struct tickets *t, const struct msg_key *keys, size_t n);
 void tickets_take_revocations(struct tickets *t, const struct msg_revocation *items, size_t n);
 
+/* False: it was left out, and nobody should count on it. True of keys for other uses. */
+bool tickets_holds(const struct tickets *t, const struct msg_key *key);
+
 /* The secrets of that member, from 1 to MSG_NUMBER_MAX. */
 const struct qcd_secrets *tickets_qcd(const struct tickets *t, uint8_t number);
 

@@ -79,6 +79,8 @@ static void test_keys(void **state)
 	assert_string_equal(names[0], "notice-1");
 	assert_string_equal(names[2], "ticket-0000000000000002");
 	assert_int_equal(tickets_key_names(t, names, 1, 2), 2);
+	for (size_t i = 0; i < 5; i++)
+		assert_true(tickets_holds(t, &good[i]));
 	/* All of them each time: what is not there any more is gone. */
 	tickets_take_keys(t, good + 2, 1);
 	assert_int_equal(issue_and_judge(t, "p1"), TICKET_UNKNOWN_KEY);
@@ -110,6 +112,9 @@ static void test_bad_keys(void **state)
 	assert_int_equal(tickets_key_names(t, names, 0, 4), 1);
 	assert_string_equal(names[0], "ticket-0000000000000002");
 	assert_int_equal(tickets_qcd(t, 7)->n, 0);
+	/* Nor is it said to the director that it is there. */
+	for (size_t i = 0; i < 7; i++)
+		assert_int_equal(tickets_holds(t, &keys[i]), i == 2 || i == 3);
 	assert_int_equal(issue_and_judge(t, "p1"), TICKET_GOOD);
 	tickets_free(t);
 }
