@@ -34,7 +34,7 @@
  */
 #define KEYRING_QCD_MAX     4
 #define KEYRING_KEYS_MAX    200 /* of these at most TICKET_RING_MAX are ticket keys */
-#define KEYRING_SKEW_S      60
+#define KEYRING_SKEW_S      TICKET_SKEW_S
 #define KEYRING_RETRY_S     10 /* after the store failed */
 #define KEYRING_WHY_MAX     192
 #define KEYRING_MEMBERS_MAX MSG_MEMBERS_MAX

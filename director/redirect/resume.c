@@ -3,8 +3,6 @@
 
 #include "common/ikev2/ticket/ticket.h"
 
-#define SKEW_S 60 /* members' clocks may be so far ahead */
-
 const char *front_resume_name(enum front_resume r)
 {
 #define RESUME_NAME(name, text) text,
@@ -24,10 +22,9 @@ static enum front_resume judge_ticket(const struct resume_keys *keys, struct byt
 	if (octets.ptr == NULL || ticket_key_id(octets, &id) != 0)
 		return FRONT_RESUME_NO_KEY;
 	key = ticket_ring_find(keys->ring, id);
-	if (key == NULL || keys->now_s + SKEW_S < key->not_before_s ||
-	    keys->now_s >= key->not_after_s)
+	if (key == NULL || !ticket_key_is_in_force(key, keys->now_s))
 		return FRONT_RESUME_NO_KEY;
-	if (ticket_open(keys->crypto, key, octets, &t) == 0 && keys->now_s < t.expires_s)
+	if (ticket_open(keys->crypto, key, octets, &t) == 0 && ticket_is_in_time(&t, keys->now_s))
 		r = t.is_redirectable ? FRONT_RESUME_TICKET : FRONT_RESUME_NO_SUPPORT;
 	ticket_wipe(&t);
 	return r;

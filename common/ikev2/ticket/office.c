@@ -4,8 +4,6 @@
 #include <stdlib.h>
 
 #define SHORTEST_S 60
-/* Members' clocks may differ by so much: a ticket from a little ahead is good. */
-#define SKEW_S     60
 
 struct ticket_office {
 	struct ticket_office_conf conf;
@@ -85,7 +83,7 @@ int ticket_office_issue(struct ticket_office *o, struct crypto *c, const struct 
 static enum ticket_verdict judge_opened(const struct ticket_office *o, uint64_t now_s,
 					const struct ticket *t)
 {
-	if (now_s >= t->expires_s || t->issued_s > now_s + SKEW_S)
+	if (!ticket_is_in_time(t, now_s))
 		return TICKET_EXPIRED;
 	if (used_tickets_has(o->used, t->id))
 		return TICKET_USED;
@@ -108,7 +106,7 @@ enum ticket_verdict ticket_office_judge(const struct ticket_office *o, struct cr
 	if (key == NULL)
 		return TICKET_UNKNOWN_KEY;
 	/* A key that is not in force yet, or no longer: whoever sealed under it was wrong. */
-	if (now_s + SKEW_S < key->not_before_s || now_s >= key->not_after_s)
+	if (!ticket_key_is_in_force(key, now_s))
 		return TICKET_EXPIRED;
 	err = ticket_open(c, key, octets, out);
 	if (err != 0)

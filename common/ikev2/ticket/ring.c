@@ -29,6 +29,11 @@ const struct ticket_key *ticket_ring_find(const struct ticket_ring *r, uint64_t 
 	return NULL;
 }
 
+bool ticket_key_is_in_force(const struct ticket_key *key, uint64_t now_s)
+{
+	return now_s + TICKET_SKEW_S >= key->not_before_s && now_s < key->not_after_s;
+}
+
 const struct ticket_key *ticket_ring_issuing(const struct ticket_ring *r, uint64_t now_s)
 {
 	const struct ticket_key *best = NULL;

@@ -15,6 +15,9 @@
 #define TICKET_KEY_NAME     "ticket-" /* then the id as 16 hexadecimal digits: its name elsewhere */
 #define TICKET_KEY_NAME_LEN (sizeof(TICKET_KEY_NAME) - 1 + 16)
 
+/* The clocks of members and director may differ by so much. */
+#define TICKET_SKEW_S 60
+
 /* Times are seconds since 1970. */
 struct ticket_key {
 	uint64_t id; /* random, in clear in each ticket */
@@ -33,8 +36,11 @@ struct ticket_ring {
  */
 MUST_USE int ticket_ring_add(struct ticket_ring *r, const struct ticket_key *key);
 
-/* NULL: there is none. Validity in time is the caller's question. */
+/* NULL: there is none. */
 const struct ticket_key *ticket_ring_find(const struct ticket_ring *r, uint64_t id);
+
+/* Whether tickets under it can be good at this time: not too early for any clock, nor over. */
+bool ticket_key_is_in_force(const struct ticket_key *key, uint64_t now_s);
 
 /* The one to seal under at this time: of those that may issue, what lives longest. NULL: none. */
 const struct ticket_key *ticket_ring_issuing(const struct ticket_ring *r, uint64_t now_s);

@@ -171,6 +171,11 @@ void ticket_wipe(struct ticket *t)
 	wipe(t, sizeof(*t));
 }
 
+bool ticket_is_in_time(const struct ticket *t, uint64_t now_s)
+{
+	return now_s < t->expires_s && t->issued_s <= now_s + TICKET_SKEW_S;
+}
+
 /* Length (2) | fields | zeros up to a multiple of PAD_TO. */
 static int write_plain(const struct ticket *t, uint8_t out[PLAIN_MAX], size_t *len)
 {

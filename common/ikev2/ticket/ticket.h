@@ -57,6 +57,9 @@ struct ticket {
 
 void ticket_wipe(struct ticket *t);
 
+/* Neither over nor from the future, but for a clock that is a little ahead. */
+bool ticket_is_in_time(const struct ticket *t, uint64_t now_s);
+
 /*
  * Seals under key; id is drawn into t. out has room for TICKET_MAX_SIZE. ERR_VALUE (an identity or
  * SK_d is too long, a time is missing), ERR_CRYPTO.
